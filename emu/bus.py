@@ -1,0 +1,81 @@
+"""The bus: regions of physical addresses that belong to devices. It publishes the accesses of traced regions."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from emu.memory import BadAddress
+from emu.trace import RegisterAccess, Trace
+
+
+class BusDevice(Protocol):
+    """A device with registers: offsets and widths (1, 2, 4 or 8) in bytes. It answers every offset and never raises."""
+
+    def load(self, offset: int, width: int) -> int: ...
+
+    def store(self, offset: int, width: int, value: int) -> None: ...
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """A device that can say what an access means: the register's name (empty for a hole) and a short phrase."""
+
+    def describe(self, op: str, offset: int, width: int, value: int) -> tuple[str, str]: ...
+
+
+class Region:
+    """`device` at physical `base`, `size` bytes, known in the trace as `name`."""
+
+    def __init__(self, name: str, base: int, size: int, device: BusDevice, trace: Trace, traced: bool) -> None:
+        self.name = name
+        self.base = base
+        self.size = size
+        self.device = device
+        self.trace = trace
+        self.traced = traced
+
+    def load(self, offset: int, width: int) -> int:
+        value = self.device.load(offset, width) & ((1 << 8 * width) - 1)
+        if self.traced and self.trace.on:
+            self._publish("r", offset, width, value)
+        return value
+
+    def store(self, offset: int, width: int, value: int) -> None:
+        if self.traced and self.trace.on:
+            self._publish("w", offset, width, value)
+        self.device.store(offset, width, value)
+
+    def _publish(self, op: str, offset: int, width: int, value: int) -> None:
+        device = self.device
+        name, detail = device.describe(op, offset, width, value) if isinstance(device, Describes) else ("", "")
+        self.trace.publish(RegisterAccess(self.name, op, offset, width, value, name, detail))
+
+
+class Bus:
+    """Devices by physical address. `load` and `store` take physical addresses; nothing there raises `BadAddress`."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.regions: list[Region] = []
+
+    def add(self, name: str, base: int, size: int, device: BusDevice, *, traced: bool = False) -> Region:
+        for other in self.regions:
+            if base < other.base + other.size and other.base < base + size:
+                raise ValueError(f"{name} at {base:#x} overlaps {other.name} at {other.base:#x}")
+        region = Region(name, base, size, device, self.trace, traced)
+        self.regions.append(region)
+        return region
+
+    def find(self, address: int, width: int) -> Region:
+        for region in self.regions:
+            if region.base <= address and address + width <= region.base + region.size:
+                return region
+        raise BadAddress(address, width)
+
+    def load(self, address: int, width: int) -> int:
+        region = self.find(address, width)
+        return region.load(address - region.base, width)
+
+    def store(self, address: int, width: int, value: int) -> None:
+        region = self.find(address, width)
+        region.store(address - region.base, width, value)

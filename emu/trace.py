@@ -1,0 +1,172 @@
+"""The event stream: everything that happens is an `Event`; printer, recorder, tests and tools subscribe.
+
+Events are plain data (ints, strings, tuples of them), so they can be written as JSON lines and read back.
+A write is published before its effect, a read after its value is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+
+@dataclass(slots=True)
+class Event:
+    """Base of every event. `publish` stamps `seq` (0, 1, 2, ...), `time` (instructions since reset) and `pc`."""
+
+    kind: ClassVar[str] = "event"
+    kinds: ClassVar[dict[str, type[Event]]] = {}
+
+    source: str
+    seq: int = field(default=-1, init=False)
+    time: int = field(default=0, init=False)
+    pc: int = field(default=0, init=False)
+
+    def __init_subclass__(cls) -> None:
+        # dataclass(slots=True) creates each class twice; the second is the one that stays
+        if "kind" in cls.__dict__:
+            Event.kinds[cls.kind] = cls
+
+    @property
+    def text(self) -> str:
+        """One short English phrase: what happened."""
+        return self.kind
+
+    def to_json(self) -> dict[str, Any]:
+        """A flat JSON object: `seq time pc source kind`, the event's own fields, `text`."""
+        head: dict[str, Any] = {"seq": self.seq, "time": self.time, "pc": self.pc, "source": self.source}
+        head["kind"] = self.kind
+        for f in fields(self):
+            if f.init and f.name != "source":
+                head[f.name] = getattr(self, f.name)
+        head["text"] = self.text
+        return head
+
+
+@dataclass(slots=True)
+class RegisterAccess(Event):
+    """A load from or a store to a device: `op` r or w, `offset` and `width` in bytes, register `name` (empty: a hole).
+
+    `detail` is the decoded value and what it meant, found by the device when the access happened.
+    """
+
+    kind: ClassVar[str] = "access"
+
+    op: str
+    offset: int
+    width: int
+    value: int
+    name: str
+    detail: str = ""
+
+    @property
+    def text(self) -> str:
+        return self.detail
+
+    def to_json(self) -> dict[str, Any]:
+        head = Event.to_json(self)
+        del head["detail"]  # it is `text`
+        return head
+
+
+@dataclass(slots=True)
+class InterruptLine(Event):
+    """A device raised (`level` 1) or dropped (0) its interrupt line."""
+
+    kind: ClassVar[str] = "irq"
+
+    level: int
+
+    @property
+    def text(self) -> str:
+        return "interrupt raised" if self.level else "interrupt dropped"
+
+
+@dataclass(slots=True)
+class Notice(Event):
+    """Something worth telling about the machine itself; nobody's fault."""
+
+    kind: ClassVar[str] = "notice"
+
+    message: str
+
+    @property
+    def text(self) -> str:
+        return self.message
+
+
+@dataclass(slots=True)
+class Unimplemented(Event):
+    """The guest asked for something that virtscope does not do; ours to fix, not the driver's."""
+
+    kind: ClassVar[str] = "unimplemented"
+
+    message: str
+
+    @property
+    def text(self) -> str:
+        return f"not implemented: {self.message}"
+
+
+def event_from_json(data: dict[str, Any]) -> Event:
+    """The event that `to_json` wrote; raises ValueError that names the missing or unknown field."""
+    try:
+        cls = Event.kinds[data["kind"]]
+    except KeyError:
+        raise ValueError(f"field kind: unknown value {data.get('kind')!r}") from None
+    arguments: dict[str, Any] = {}
+    for f in fields(cls):
+        key = "text" if f.name == "detail" else f.name
+        if key not in data:
+            raise ValueError(f"field {key}: missing in a {cls.kind} event")
+        value = data[key]
+        if not isinstance(value, {"int": int, "str": str, "bool": bool}.get(str(f.type), object)):
+            raise ValueError(f"field {key}: {value!r} is not of type {f.type}")
+        arguments[f.name] = _tupled(value)
+    stamps = {name: arguments.pop(name) for name in ("seq", "time", "pc")}
+    event = cls(**arguments)
+    event.seq, event.time, event.pc = stamps["seq"], stamps["time"], stamps["pc"]
+    return event
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value
+
+
+Subscriber = Callable[[Event], None]
+
+
+class Trace:
+    """Publish and subscribe. `now` and `pc` (callables) stamp the events; both are 0 where there is no machine.
+
+    Publishers look at `on` first: without subscribers no event is even made.
+    """
+
+    def __init__(self, now: Callable[[], int] | None = None, pc: Callable[[], int] | None = None) -> None:
+        self.now: Callable[[], int] = now or (lambda: 0)
+        self.pc: Callable[[], int] = pc or (lambda: 0)
+        self.on = False
+        self._subscribers: tuple[Subscriber, ...] = ()
+        self._seq = 0
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        self._subscribers = (*self._subscribers, subscriber)
+        self.on = True
+
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        self._subscribers = tuple(s for s in self._subscribers if s != subscriber)
+        self.on = bool(self._subscribers)
+
+    def publish(self, event: Event) -> None:
+        """Stamp `event` and hand it to every subscriber, in the order of their subscription."""
+        event.seq = self._seq
+        event.time = self.now()
+        event.pc = self.pc()
+        self._seq += 1
+        for subscriber in self._subscribers:
+            subscriber(event)
+
+
+NO_TRACE = Trace()
+"""A trace that nobody listens to, for devices used on their own. Do not subscribe to it."""

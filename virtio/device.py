@@ -1,0 +1,71 @@
+"""The base class of device models. A device never learns its transport: it has queues, features and a configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from emu.trace import NO_TRACE, Trace
+from virtio.spec import DeviceId, Feature, mask
+
+if TYPE_CHECKING:
+    from virtio.queue.split import Queue
+
+
+class Host(Protocol):
+    """What a transport gives a device."""
+
+    def config_changed(self) -> None:
+        """Tell the driver that the configuration changed (2.5)."""
+
+    def needs_reset(self, reason: str) -> None:
+        """Set DEVICE_NEEDS_RESET (2.1.2)."""
+
+
+class Device:
+    """A VirtIO device.
+
+    A subclass sets `device_id`, `queue_names`, its own `features` and implements `on_notify`; it may keep a
+    configuration space in `config` (bytes in the layout of its chapter).
+    """
+
+    device_id: ClassVar[DeviceId]
+    queue_names: ClassVar[tuple[str, ...]] = ()
+    queue_size_max: int = 256
+    config_writable: ClassVar[tuple[range, ...]] = ()
+    """Byte ranges of the configuration space that a driver may write."""
+
+    def __init__(self) -> None:
+        self.features = mask(
+            Feature.VERSION_1, Feature.INDIRECT_DESC, Feature.EVENT_IDX, Feature.RING_RESET
+        )
+        self.negotiated = 0
+        self.config = bytearray()
+        self.queues: list[Queue] = []
+        self.host: Host | None = None
+        self.trace: Trace = NO_TRACE
+        self.name = type(self).__name__.lower()
+
+    def has(self, bit: int) -> bool:
+        """Whether feature `bit` was negotiated."""
+        return bool(self.negotiated >> bit & 1)
+
+    def accepts(self, features: int) -> bool:
+        """Whether the device can live with this subset of what it offered (2.2.2)."""
+        return bool(features >> Feature.VERSION_1 & 1)
+
+    def on_notify(self, queue: Queue, name: str) -> None:
+        """The driver kicked `queue` (called after DRIVER_OK only): pop chains, push them back."""
+
+    def on_config_write(self, offset: int, data: bytes) -> None:
+        """The driver wrote `data` at `offset` of the configuration; it is already in `config`."""
+
+    def on_driver_ok(self) -> None:
+        """The driver set DRIVER_OK: the device is live."""
+
+    def on_reset(self) -> None:
+        """The device was reset; queues are gone already."""
+
+    def poll(self) -> None:
+        """The host has time: look for input from outside (a terminal, a socket)."""
+
+
