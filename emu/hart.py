@@ -1,0 +1,242 @@
+"""The RISC-V hart on Unicorn: exact traps, interrupts, stops and instruction counts. The only file that knows Unicorn.
+
+It always runs with `count=`. That costs a hook an instruction, and buys everything that must be exact: the counter and
+the limit lie in the engine's own memory, so the number of executed instructions is known at any moment, pc is right in
+every callback, and a limit lowered from anywhere (another thread too) stops the core between two instructions.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+import unicorn.riscv_const as rc
+from unicorn import Uc, UcError
+from unicorn.unicorn_const import (
+    UC_ARCH_RISCV,
+    UC_HOOK_INSN_INVALID,
+    UC_HOOK_INTR,
+    UC_HOOK_MEM_UNMAPPED,
+    UC_MEM_FETCH_UNMAPPED,
+    UC_MEM_WRITE_UNMAPPED,
+    UC_MODE_RISCV32,
+    UC_MODE_RISCV64,
+    UC_PROT_ALL,
+)
+
+from emu.bus import Region
+from emu.csr import Csrs
+from emu.decode import csr_op, memory_access
+from emu.memory import BadAddress, Ram
+from emu.mmu import translate
+from emu.probe import NOWHERE, find_core, find_counter
+from emu.traps import WITH_ADDRESS, Cause, Irq, M, enter
+
+
+class Stop(Enum):
+    """Why `run` came back."""
+
+    LIMIT = "limit"
+    WAITING = "wfi"
+
+
+class Hart:
+    """One hart with `ram`, of `xlen` 32 or 64. `time` gives mtime in ticks to the `time` CSR."""
+
+    def __init__(self, ram: Ram, xlen: int, time: Callable[[], int] = lambda: 0) -> None:
+        self.ram = ram
+        self.xlen = xlen
+        self.uc: Any = Uc(UC_ARCH_RISCV, UC_MODE_RISCV64 if xlen == 64 else UC_MODE_RISCV32)
+        model = rc.UC_CPU_RISCV64_SIFIVE_U54 if xlen == 64 else rc.UC_CPU_RISCV32_SIFIVE_U34
+        self.uc.ctl_set_cpu_model(model)
+        self._ram_address = ctypes.addressof(ctypes.c_char.from_buffer(ram.buffer))
+        self.uc.mem_map_ptr(ram.base, ram.size, UC_PROT_ALL, ctypes.c_void_p(self._ram_address))
+        self.core = find_core(self.uc, rc, UC_HOOK_INTR, xlen, ram)
+        self._counter, self._limit = find_counter(self.uc, ram)
+        self.csrs = Csrs(self.core, time)
+        self.on_ebreak: Callable[[int], bool] = lambda pc: False
+        self._base = 0
+        self._running = False
+        self._stop_requested = False
+        self._entered = False
+        self._failure: BaseException | None = None
+        self._add_hooks()
+        ram.invalidate = self.invalidate
+
+    def _add_hooks(self) -> None:
+        uc, ram = self.uc, self.ram
+        uc.hook_add(UC_HOOK_INTR, self._on_exception)
+        uc.hook_add(UC_HOOK_INSN_INVALID, self._on_invalid)
+        # a memory hook whose range covers RAM would make every store slow
+        uc.hook_add(UC_HOOK_MEM_UNMAPPED, self._on_unmapped, begin=0, end=ram.base - 1)
+        uc.hook_add(UC_HOOK_MEM_UNMAPPED, self._on_unmapped, begin=ram.base + ram.size, end=(1 << 64) - 1)
+
+    def map(self, region: Region) -> None:
+        """Let the guest reach `region` at its physical address (multiples of 4 KiB)."""
+
+        def load(uc: Any, offset: int, size: int, data: Any) -> int:
+            try:
+                return region.load(offset, size)
+            except BaseException as error:
+                return self._fail(error)
+
+        def store(uc: Any, offset: int, size: int, value: int, data: Any) -> None:
+            try:
+                region.store(offset, size, value & ((1 << 8 * size) - 1))
+            except BaseException as error:
+                self._fail(error)
+
+        self.uc.mmio_map(region.base, max(region.size, 0x1000), load, None, store, None)
+
+    @property
+    def instructions(self) -> int:
+        """How many instructions have begun since reset; exact inside callbacks too."""
+        return self._base + self._counter.value if self._running else self._base
+
+    @property
+    def pc(self) -> int:
+        """The address of the instruction being executed, or of the next one while stopped."""
+        return int(self.core.pc.value)
+
+    def reset(self, pc: int, a0: int = 0, a1: int = 0, a2: int = 0) -> None:
+        """Start at `pc` in M mode with these arguments."""
+        core = self.core
+        core.pc.value, core.priv.value = pc, M
+        core.x[10], core.x[11], core.x[12] = a0, a1, a2
+
+    def run(self, limit: int) -> Stop:
+        """Execute at most `limit` instructions. Comes back early for WFI and after `stop()`."""
+        end = self._base + limit
+        while self._base < end and not self._stop_requested:
+            if self._run_once(end - self._base):
+                self._stop_requested = False
+                return Stop.WAITING
+        self._stop_requested = False
+        return Stop.LIMIT
+
+    def _run_once(self, count: int) -> bool:
+        """Run until something stops the core; True if that was WFI."""
+        self._entered = False
+        self._running = True
+        error: UcError | None = None
+        try:
+            self.uc.emu_start(self.core.pc.value, NOWHERE, count=count)
+        except UcError as raised:
+            error = raised
+        finally:
+            begun = self._counter.value
+            at_limit = begun > self._limit.value
+            self._running = False
+            self._base += begun - at_limit  # at the limit the counter has seen one instruction more
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        if error is not None and not self._entered:
+            raise error
+        return error is None and not at_limit and not self._entered
+
+    def _fail(self, error: BaseException) -> int:
+        """Nothing may leave a callback: keep the first exception for `run` to raise."""
+        if self._failure is None:
+            self._failure = error
+        self.stop()
+        return 0
+
+    def stop(self) -> None:
+        """Come back from `run` before the next instruction. May be called from any thread and any callback."""
+        self._stop_requested = True
+        if self._running:
+            self._limit.value = 0
+
+    def shorten(self, limit: int) -> None:
+        """From a callback: let `run` come back after at most `limit` further instructions."""
+        if self._running:
+            self._limit.value = min(self._limit.value, self._counter.value + limit)
+
+    # interrupts
+
+    def set_mip(self, bit: Irq, level: bool) -> None:
+        """Drive one pending bit. The core takes the interrupt before its next block, wherever this is called."""
+        core = self.core
+        old = core.mip.value
+        new = old | bit if level else old & ~bit
+        if new == old:
+            return
+        core.mip.value = new
+        # any write through the official interface makes the core look; it needs M, and clears the reservation
+        priv, reservation = core.priv.value, core.reservation.value
+        core.priv.value = M
+        self.uc.reg_write(rc.UC_RISCV_REG_MIP, new)
+        core.mip.value = new
+        core.priv.value, core.reservation.value = priv, reservation
+
+    @property
+    def interrupt_pending(self) -> bool:
+        """Whether WFI has to return: an enabled interrupt is pending, whatever mstatus says."""
+        return bool(self.core.mip.value & self.core.mie.value)
+
+    def invalidate(self, address: int, size: int) -> None:
+        """Forget translated code in physical [address, address + size)."""
+        if size:
+            core = self.core
+            priv = core.priv.value  # the call takes a virtual address: be where both are the same
+            core.priv.value = M
+            self.uc.ctl_remove_cache(address, address + size)
+            core.priv.value = priv
+
+    # exceptions
+
+    def fetch(self, pc: int) -> int:
+        """The instruction at virtual `pc` (16 or 32 bits), or 0 if it cannot be read."""
+        ram, core = self.ram, self.core
+        at = translate(core, ram, pc)
+        if at is None:
+            return 0
+        try:
+            low = ram.get16(at)
+            if low & 3 != 3:
+                return low
+            high = translate(core, ram, pc + 2)
+            return low | ram.get16(high) << 16 if high is not None else 0
+        except BadAddress:
+            return 0
+
+    def _on_exception(self, uc: Any, cause: int, data: Any) -> None:
+        core = self.core
+        pc = core.pc.value - 4 & (1 << self.xlen) - 1
+        tval = 0
+        if cause == Cause.ILLEGAL_INSTRUCTION:
+            tval = self.fetch(pc)
+            op = csr_op(tval, core.x)
+            if op is not None and self.csrs.execute(op):
+                core.pc.value = pc + 4
+                return
+        elif cause == Cause.ECALL_U:  # the core says 8 for every ecall
+            cause = Cause.ECALL_U + core.priv.value
+        elif cause in WITH_ADDRESS:
+            tval = core.badaddr.value
+        enter(core, cause, pc, tval)
+
+    def _on_invalid(self, uc: Any, data: Any) -> bool:
+        """ebreak and c.ebreak come here, pc on the instruction; `emu_start` gives up afterwards, so start again."""
+        pc = self.core.pc.value
+        self._entered = True
+        if not self.on_ebreak(pc):
+            enter(self.core, Cause.BREAKPOINT, pc, pc)
+        return True
+
+    def _on_unmapped(self, uc: Any, access: int, address: int, size: int, value: int, data: Any) -> bool:
+        core = self.core
+        pc = core.pc.value
+        self._entered = True
+        if access == UC_MEM_FETCH_UNMAPPED:
+            enter(core, Cause.FETCH_ACCESS, pc, pc)
+            return False
+        cause = Cause.STORE_ACCESS if access == UC_MEM_WRITE_UNMAPPED else Cause.LOAD_ACCESS
+        meant = memory_access(self.fetch(pc), core.x, self.xlen)
+        if meant is not None and meant.store:
+            cause = Cause.STORE_ACCESS  # an AMO loads first and faults as a store
+        enter(core, cause, pc, address if meant is None else meant.address)
+        return False

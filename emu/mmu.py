@@ -1,0 +1,56 @@
+"""Sv32, Sv39 and Sv48 address translation, for the host's own look at what the guest sees (privileged 4.3 to 4.5)."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from emu.memory import BadAddress, Memory
+from emu.traps import M
+
+V, R, W, X = 1, 2, 4, 8
+
+
+class MmuState(Protocol):
+    """What translation depends on."""
+
+    xlen: int
+    priv: Any
+    satp: Any
+
+
+def translate(core: MmuState, memory: Memory, address: int) -> int | None:
+    """The physical address of virtual `address` in the hart's present mode, or None if it is not mapped.
+
+    Permissions are not checked: the core has already fetched or refused.
+    """
+    satp = core.satp.value
+    if core.priv.value == M:
+        return address
+    if core.xlen == 32:
+        if not satp >> 31:
+            return address
+        levels, bits, size, root = 2, 10, 4, (satp & 0x3FFFFF) << 12
+    else:
+        mode = satp >> 60
+        if mode not in (8, 9, 10):
+            return address if mode == 0 else None
+        levels, bits, size, root = int(mode) - 5, 9, 8, (satp & (1 << 44) - 1) << 12
+    return _walk(memory, address, levels, bits, size, root)
+
+
+def _walk(memory: Memory, address: int, levels: int, bits: int, size: int, table: int) -> int | None:
+    for level in reversed(range(levels)):
+        shift = 12 + level * bits
+        entry_at = table + (address >> shift & (1 << bits) - 1) * size
+        try:
+            entry = memory.get32(entry_at) if size == 4 else memory.get64(entry_at)
+        except BadAddress:
+            return None
+        if not entry & V:
+            return None
+        base = (entry >> 10 & (1 << 44) - 1) << 12
+        if entry & (R | X):
+            offset_mask = (1 << shift) - 1
+            return base & ~offset_mask | address & offset_mask
+        table = base
+    return None
