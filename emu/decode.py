@@ -45,6 +45,14 @@ class Access(NamedTuple):
     store: bool
 
 
+def is_wide(insn: int) -> bool:
+    """Whether `insn` (rv64) loads or stores eight bytes at once."""
+    quadrant, function = insn & 3, insn >> 13 & 7
+    if quadrant == 3:
+        return insn & 0x7F in (LOAD, LOAD_FP, STORE, STORE_FP, AMO) and insn >> 12 & 7 == 3
+    return quadrant in (0, 2) and function in (1, 3, 5, 7)
+
+
 def _signed(value: int, bits: int) -> int:
     return value - (1 << bits) if value >> (bits - 1) else value
 

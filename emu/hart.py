@@ -28,7 +28,7 @@ from unicorn.unicorn_const import (
 
 from emu.bus import Region
 from emu.csr import Csrs
-from emu.decode import csr_op, memory_access
+from emu.decode import csr_op, is_wide, memory_access
 from emu.memory import BadAddress, Ram
 from emu.mmu import translate
 from emu.probe import NOWHERE, find_core, find_counter
@@ -40,6 +40,40 @@ class Stop(Enum):
 
     LIMIT = "limit"
     WAITING = "wfi"
+
+
+class Halves:
+    """Puts 8-byte accesses together again: the engine hands them over as two of four bytes, the low one first."""
+
+    def __init__(self, hart: Hart, region: Region) -> None:
+        self.hart = hart
+        self.region = region
+        self._when, self._where, self._half = -1, -1, 0
+
+    def _first_half(self, offset: int, width: int) -> bool:
+        return width == 4 and offset % 8 == 0 and is_wide(self.hart.fetch(self.hart.pc))
+
+    def _second_half(self, offset: int) -> bool:
+        return offset == self._where and self.hart.instructions == self._when
+
+    def load(self, offset: int, width: int) -> int:
+        if self._second_half(offset):
+            self._when = -1
+            return self._half
+        if not self._first_half(offset, width):
+            return self.region.load(offset, width)
+        value = self.region.load(offset, 8)
+        self._when, self._where, self._half = self.hart.instructions, offset + 4, value >> 32
+        return value & 0xFFFFFFFF
+
+    def store(self, offset: int, width: int, value: int) -> None:
+        if self._second_half(offset):
+            self._when = -1
+            self.region.store(offset - 4, 8, value << 32 | self._half)
+        elif self._first_half(offset, width):
+            self._when, self._where, self._half = self.hart.instructions, offset + 4, value
+        else:
+            self.region.store(offset, width, value)
 
 
 class Hart:
@@ -61,6 +95,7 @@ class Hart:
         self._running = False
         self._stop_requested = False
         self._entered = False
+        self._fault: tuple[Cause, int, int] | None = None
         self._failure: BaseException | None = None
         self._add_hooks()
         ram.invalidate = self.invalidate
@@ -76,15 +111,17 @@ class Hart:
     def map(self, region: Region) -> None:
         """Let the guest reach `region` at its physical address (multiples of 4 KiB)."""
 
+        whole = Halves(self, region) if region.traced and self.xlen == 64 else region
+
         def load(uc: Any, offset: int, size: int, data: Any) -> int:
             try:
-                return region.load(offset, size)
+                return whole.load(offset, size)
             except BaseException as error:
                 return self._fail(error)
 
         def store(uc: Any, offset: int, size: int, value: int, data: Any) -> None:
             try:
-                region.store(offset, size, value & ((1 << 8 * size) - 1))
+                whole.store(offset, size, value & ((1 << 8 * size) - 1))
             except BaseException as error:
                 self._fail(error)
 
@@ -133,6 +170,11 @@ class Hart:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
+        if self._fault is not None:
+            cause, pc, tval = self._fault
+            self._fault = None
+            self._entered = True
+            enter(self.core, cause, pc, tval)
         if error is not None and not self._entered:
             raise error
         return error is None and not at_limit and not self._entered
@@ -220,23 +262,26 @@ class Hart:
         enter(core, cause, pc, tval)
 
     def _on_invalid(self, uc: Any, data: Any) -> bool:
-        """ebreak and c.ebreak come here, pc on the instruction; `emu_start` gives up afterwards, so start again."""
+        """ebreak and c.ebreak come here, pc on the instruction. The core would go on and fail in the end: start again."""
         pc = self.core.pc.value
         self._entered = True
+        self._limit.value = 0
         if not self.on_ebreak(pc):
             enter(self.core, Cause.BREAKPOINT, pc, pc)
         return True
 
     def _on_unmapped(self, uc: Any, access: int, address: int, size: int, value: int, data: Any) -> bool:
+        """The engine puts pc back after this, so the trap is entered once `emu_start` has given up."""
         core = self.core
         pc = core.pc.value
-        self._entered = True
+        tval = address
         if access == UC_MEM_FETCH_UNMAPPED:
-            enter(core, Cause.FETCH_ACCESS, pc, pc)
-            return False
-        cause = Cause.STORE_ACCESS if access == UC_MEM_WRITE_UNMAPPED else Cause.LOAD_ACCESS
-        meant = memory_access(self.fetch(pc), core.x, self.xlen)
-        if meant is not None and meant.store:
-            cause = Cause.STORE_ACCESS  # an AMO loads first and faults as a store
-        enter(core, cause, pc, address if meant is None else meant.address)
+            cause, tval = Cause.FETCH_ACCESS, pc
+        else:
+            cause = Cause.STORE_ACCESS if access == UC_MEM_WRITE_UNMAPPED else Cause.LOAD_ACCESS
+            meant = memory_access(self.fetch(pc), core.x, self.xlen)
+            if meant is not None:  # an AMO loads first and faults as a store; the address is the virtual one
+                cause = Cause.STORE_ACCESS if meant.store else Cause.LOAD_ACCESS
+                tval = meant.address
+        self._fault = cause, pc, tval
         return False
