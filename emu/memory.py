@@ -71,7 +71,7 @@ class Ram:
     def write(self, address: int, data: bytes) -> None:
         offset = self._offset(address, len(data))
         self.view[offset : offset + len(data)] = data
-        if self.invalidate is not None:
+        if self.invalidate is not None and data:
             self.invalidate(address, len(data))
 
     def get16(self, address: int) -> int:

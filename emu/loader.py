@@ -1,0 +1,140 @@
+"""Put images into RAM, and say where firmware, kernel, initrd and device tree go."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from emu.elf import MAGIC as ELF_MAGIC
+from emu.elf import Image, Segment, parse_elf, read_file
+from emu.errors import InputError
+from emu.memory import Ram
+
+KIB, MIB = 1 << 10, 1 << 20
+KERNEL_OFFSET = {32: 4 * MIB, 64: 2 * MIB}
+"""Where a kernel is entered, from the start of RAM: Linux maps itself with pages of this size."""
+DTB_ALIGN = 2 * MIB
+DTB_SLACK = 16 * KIB
+"""Firmware edits the device tree where it lies, and makes it longer."""
+PAGE = 4 * KIB
+
+LINUX_HEADER = struct.Struct("<IIQQQII8s8s4sI")  # Documentation/arch/riscv/boot-image-header.rst
+LINUX_MAGIC2 = b"RSC\x05"
+FW_DYNAMIC_MAGIC, FW_DYNAMIC_VERSION, S_MODE = 0x4942534F, 2, 1  # OpenSBI's docs/firmware/fw_dynamic.md
+
+
+def place(ram: Ram, address: int, data: bytes, name: str, size: int = 0) -> None:
+    """Copy `data` to `address`, then zeros up to `size` bytes; raises InputError if RAM does not reach that far."""
+    size = max(size, len(data))
+    if not ram.contains(address, size):
+        end = ram.base + ram.size
+        small = "RAM too small" if address >= ram.base else "outside RAM"
+        raise InputError(
+            f"{small}: {name} takes {size:#x} bytes at {address:#x}, RAM is {ram.base:#x} to {end:#x} "
+            f"({ram.size // MIB} MiB)"
+        )
+    ram.write(address, data)
+    while len(data) < size:  # RAM may hold an earlier program's bytes
+        address, size = address + len(data), size - len(data)
+        data = bytes(min(size, MIB))
+        ram.write(address, data)
+
+
+def read_image(path: str | Path, load_address: int) -> Image:
+    """An ELF, or anything else as a flat binary that is loaded and entered at `load_address`."""
+    data = read_file(path)
+    if data.startswith(ELF_MAGIC):
+        return parse_elf(data, str(path), load_address)
+    if not data:
+        raise InputError(f"{path}: the file is empty")
+    if data.startswith(b"\x1f\x8b"):
+        raise InputError(f"{path}: compressed by gzip; unpack it first (gunzip)")
+    return Image(str(path), load_address, [Segment(load_address, data, len(data))])
+
+
+def place_image(ram: Ram, image: Image) -> None:
+    """Copy every segment of `image` into RAM; raises InputError for one that does not fit."""
+    for segment in image.segments:
+        place(ram, segment.address, segment.data, image.path, segment.size)
+
+
+def load_image(path: str | Path, ram: Ram, load_address: int) -> Image:
+    """`read_image` and `place_image`."""
+    image = read_image(path, load_address)
+    place_image(ram, image)
+    return image
+
+
+def kernel_room(image: Image) -> int:
+    """How many bytes from its start a kernel takes while it runs: as its Linux header says (Debian's: 36 MiB)."""
+    header = _linux_header(image.segments[0].data)
+    return max(image.end - image.start, header[1] if header else 0)
+
+
+def kernel_address(ram: Ram, xlen: int, path: str | Path = "") -> int:
+    """Where a kernel goes: the text offset in its Linux header, else 2 MiB (rv64) or 4 MiB (rv32) into RAM."""
+    offset = KERNEL_OFFSET[xlen]
+    if path:
+        header = _linux_header(read_file(path))
+        if header and header[0]:
+            offset = header[0]
+    return ram.base + offset
+
+
+def _linux_header(data: bytes) -> tuple[int, int] | None:
+    """text_offset and image_size of a Linux `Image`, or None for anything else."""
+    if len(data) < LINUX_HEADER.size:
+        return None
+    _, _, text_offset, image_size, _, _, _, _, _, magic2, _ = LINUX_HEADER.unpack_from(data)
+    return (text_offset, image_size) if magic2 == LINUX_MAGIC2 else None
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Guest-physical addresses: `dtb`, `info` (the fw_dynamic block), `initrd` as (start, end) or None."""
+
+    dtb: int
+    info: int
+    initrd: tuple[int, int] | None
+
+
+def plan(ram: Ram, taken: int, dtb_size: int, initrd_size: int = 0) -> Placement:
+    """Place device tree and initrd above `taken`, the first address after everything else.
+
+    The device tree goes near the end of RAM, where QEMU puts it, the initrd in the middle, clear of what a boot
+    loader that moves itself to the end of RAM overwrites. Raises InputError if RAM is too small.
+    """
+    end = ram.base + ram.size
+    need = dtb_size + DTB_SLACK + PAGE
+    dtb = _down(end - need, DTB_ALIGN)
+    if dtb < taken + initrd_size:
+        dtb = _down(end - need, PAGE)
+    info = _up(dtb + dtb_size + DTB_SLACK, 8)
+    initrd = None
+    if initrd_size:
+        start = max(_up(taken, PAGE), ram.base + ram.size // 2)
+        if start + initrd_size > dtb:
+            start = _down(dtb - initrd_size, PAGE)
+        initrd = (start, start + initrd_size)
+    if min(dtb, initrd[0] if initrd else dtb) < taken:
+        what = f"an initrd of {initrd_size:#x} and " if initrd_size else ""
+        raise InputError(
+            f"RAM too small: {what}a device tree of {dtb_size:#x} bytes do not fit between {taken:#x} and {end:#x} "
+            f"({ram.size // MIB} MiB)"
+        )
+    return Placement(dtb, info, initrd)
+
+
+def fw_dynamic_info(xlen: int, next_address: int, boot_hart: int = 0) -> bytes:
+    """The block that OpenSBI's fw_dynamic wants in a2: enter `next_address` in S-mode."""
+    fields = (FW_DYNAMIC_MAGIC, FW_DYNAMIC_VERSION, next_address, S_MODE, 0, boot_hart)
+    return struct.pack("<6I" if xlen == 32 else "<6Q", *fields)
+
+
+def _down(address: int, align: int) -> int:
+    return address - address % align
+
+
+def _up(address: int, align: int) -> int:
+    return -(-address // align) * align
