@@ -138,9 +138,17 @@ class Hart:
         return int(self.core.pc.value)
 
     def reset(self, pc: int, a0: int = 0, a1: int = 0, a2: int = 0) -> None:
-        """Start at `pc` in M mode with these arguments."""
+        """Start at `pc` in M mode with these arguments, as after power-on; RAM stays as it is."""
         core = self.core
-        core.pc.value, core.priv.value = pc, M
+        core.priv.value = M
+        self.uc.reg_write(rc.UC_RISCV_REG_MSTATUS, 0)
+        self.uc.reg_write(rc.UC_RISCV_REG_SATP, 0)
+        for register in (core.mie, core.medeleg, core.mideleg, core.mcause, core.mtvec, core.stvec):
+            register.value = 0
+        for i in range(1, 32):
+            core.x[i] = 0
+        core.reservation.value = -1
+        core.pc.value = pc
         core.x[10], core.x[11], core.x[12] = a0, a1, a2
 
     def run(self, limit: int) -> Stop:

@@ -58,6 +58,7 @@ class Uart:
         self.irq = irq
         self.output = output
         self._out = bytearray()
+        self._polls = 0
         self._backlog: deque[int] = deque()
         self.reset()
 
@@ -92,6 +93,10 @@ class Uart:
 
     def load(self, offset: int, width: int) -> int:
         if offset == LSR:  # first: drivers poll it
+            if self._out:
+                self._polls += 1
+                if self._polls > 2:  # a guest that only polls has shown its prompt and waits for input
+                    self.flush()
             return self._lsr
         if offset == RBR_THR:
             return self._divisor & 0xFF if self._lcr & Lcr.DLAB else self._receive()
@@ -142,6 +147,7 @@ class Uart:
             self._received()
         else:
             self._out.append(byte)
+            self._polls = 0
             if byte == 0x0A or len(self._out) >= CHUNK:
                 self.flush()
         self._thr_pending = True

@@ -1,0 +1,178 @@
+"""The machine: a hart and the board of QEMU's `virt`, composed from a configuration and run.
+
+Device models are not the machine's business: whoever composes it mounts them with `mount(slot, device)`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from emu.bus import Bus, BusDevice, Region
+from emu.clint import Clint
+from emu.clock import VirtualClock, WallClock
+from emu.finisher import Finisher
+from emu.hart import Hart, Stop
+from emu.irq import Line
+from emu.memory import Ram
+from emu.plic import Plic
+from emu.rtc import GoldfishRtc
+from emu.trace import InterruptLine, Trace
+from emu.traps import Irq
+from emu.uart import Uart
+
+RAM_BASE = 0x80000000
+FINISHER, RTC, CLINT, PLIC, UART = 0x00100000, 0x00101000, 0x02000000, 0x0C000000, 0x10000000
+UART_IRQ, RTC_IRQ = 10, 11
+SLOTS = 8
+SLOT_SIZE = 0x1000
+LONGEST_SLEEP = 0.05
+"""Seconds: how long an idle machine sleeps before it looks at its inbox and its timeout again."""
+
+
+def slot_base(slot: int) -> int:
+    """The physical address of virtio-mmio slot 0 to 7."""
+    return 0x10001000 + SLOT_SIZE * slot
+
+
+@dataclass
+class MachineConfig:
+    """`xlen` 32 or 64; `ram_size` in bytes, a multiple of 4 KiB; `output` gets what the guest writes to the UART.
+
+    `wall_clock`: guest time is the host's; otherwise it is a function of executed instructions.
+    `trace_board`: publish the accesses to PLIC, CLINT, UART and the rest too.
+    """
+
+    xlen: int = 64
+    ram_size: int = 128 << 20
+    output: Callable[[bytes], object] = field(default=lambda data: None)
+    wall_clock: bool = False
+    trace_board: bool = False
+
+
+class End(Enum):
+    """Why `Machine.run` came back."""
+
+    EXIT = "exit"
+    TIMEOUT = "timeout"
+    UNTIL = "until"
+    STUCK = "stuck"
+
+
+class Machine:
+    """One hart, RAM at 0x80000000 and the devices of the board. `run` executes; `exit_code` is the finisher's."""
+
+    def __init__(self, config: MachineConfig) -> None:
+        self.config = config
+        self.exit_code: int | None = None
+        self.ram = Ram(RAM_BASE, config.ram_size)
+        self.clock = WallClock() if config.wall_clock else VirtualClock(lambda: self.hart.instructions)
+        self.hart = Hart(self.ram, config.xlen, time=self.clock.read)
+        self.trace = Trace(lambda: self.hart.instructions, lambda: self.hart.pc)
+        self.bus = Bus(self.trace)
+        self.waits_for_input = False
+        self._inbox: deque[Callable[[], object]] = deque()
+        self._on_reset: Callable[[], None] | None = None
+        hart = self.hart
+        self.plic = Plic([lambda level: hart.set_mip(Irq.MEIP, level), lambda level: hart.set_mip(Irq.SEIP, level)])
+        self.clint = Clint(
+            self.clock, lambda level: hart.set_mip(Irq.MSIP, level), lambda level: hart.set_mip(Irq.MTIP, level)
+        )
+        self.clock.on_alarm_change = lambda: hart.shorten(self._until_alarm())
+        self.uart = Uart(self.plic.line(UART_IRQ), config.output)
+        self.finisher = Finisher(self.exit, self._reset_requested, self.trace)
+        self.rtc = GoldfishRtc(self.plic.line(RTC_IRQ))
+        self._add("finisher", FINISHER, 0x1000, self.finisher)
+        self._add("rtc", RTC, 0x1000, self.rtc)
+        self._add("clint", CLINT, 0x10000, self.clint)
+        self._add("plic", PLIC, 0x600000, self.plic)
+        self._add("uart", UART, 0x1000, self.uart)
+
+    def _add(self, name: str, base: int, size: int, device: BusDevice) -> Region:
+        region = self.bus.add(name, base, size, device, traced=self.config.trace_board)
+        self.hart.map(region)
+        return region
+
+    def slot_line(self, slot: int, name: str) -> Line:
+        """The interrupt wire of virtio-mmio slot 0 to 7 (irq 1 + slot), published as `name`."""
+        target = self.plic.line(1 + slot)
+        trace = self.trace
+
+        def changed(level: bool) -> None:
+            if trace.on:
+                trace.publish(InterruptLine(name, int(level)))
+            target.set(level)
+
+        return Line(changed)
+
+    def mount(self, slot: int, name: str, device: BusDevice) -> None:
+        """Put `device` into virtio-mmio slot 0 to 7; its accesses are traced as `name`."""
+        self.hart.map(self.bus.add(name, slot_base(slot), SLOT_SIZE, device, traced=True))
+
+    def post(self, action: Callable[[], object]) -> None:
+        """From any thread: let the machine's own thread call `action` soon, between two instructions."""
+        self._inbox.append(action)
+        self.hart.stop()
+
+    def exit(self, code: int) -> None:
+        """End the run with `code`, after the present instruction."""
+        if self.exit_code is None:
+            self.exit_code = code
+        self.hart.stop()
+
+    def on_reset(self, action: Callable[[], None]) -> None:
+        """What a guest's reset does; without it a reset ends the run with code 0."""
+        self._on_reset = action
+
+    def _reset_requested(self) -> None:
+        if self._on_reset is None:
+            self.exit(0)
+        else:
+            self.post(self._on_reset)
+
+    def _until_alarm(self) -> int:
+        return self.clock.deadline(self.hart.instructions)
+
+    def run(self, timeout: float | None = None, until: Callable[[], bool] | None = None) -> End:
+        """Run until the guest exits, `until()` is true (looked at between slices), or `timeout` seconds of wall time.
+
+        STUCK: the hart waits for an interrupt, no timer is armed, and nothing from outside can come.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            while self._inbox:
+                self._inbox.popleft()()
+            if self.exit_code is not None:
+                self.uart.flush()
+                return End.EXIT
+            if until is not None and until():
+                return End.UNTIL
+            if end is not None and time.monotonic() >= end:
+                self.uart.flush()
+                return End.TIMEOUT
+            stop = self.hart.run(self._until_alarm())
+            if self.clock.due():
+                self.clint.update()
+            if stop is Stop.WAITING and not self._wait(end):
+                return End.STUCK
+
+    def _wait(self, end: float | None) -> bool:
+        """The hart is in WFI. False if nothing can ever wake it."""
+        if self.hart.interrupt_pending or self._inbox or self.exit_code is not None:
+            return True
+        self.uart.flush()
+        seconds = self.clock.idle()
+        if seconds == 0.0:
+            self.clint.update()
+            return True
+        if seconds is None:
+            if not self.waits_for_input:
+                return False
+            seconds = LONGEST_SLEEP
+        if end is not None:
+            seconds = min(seconds, max(0.0, end - time.monotonic()))
+        time.sleep(min(seconds, LONGEST_SLEEP))
+        return True
