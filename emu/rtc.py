@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from emu.irq import Line
@@ -24,13 +25,13 @@ class Goldfish(RegisterMap):
     ClearInterrupt = Reg(0x1C, WO, u32)
 
 
-class Rtc(RegisterHandlers):
+class GoldfishRtc(RegisterHandlers):
     """`now_ns()` is the machine's time in nanoseconds since 1970; the guest's own setting is kept as an offset.
 
     The machine calls `update` now and then, so that an alarm rings. Accesses of other widths read 0 and do nothing.
     """
 
-    def __init__(self, irq: Line, now_ns: Callable[[], int]) -> None:
+    def __init__(self, irq: Line, now_ns: Callable[[], int] = time.time_ns) -> None:
         self.irq = irq
         self.now_ns = now_ns
         self._readers_bound = self.bound_readers()
@@ -72,9 +73,9 @@ class Rtc(RegisterHandlers):
     @reads(Goldfish.TimeLow)
     def time_low(self) -> int:
         """Latches TimeHigh, so that the two halves belong together."""
-        time = self._time()
-        self._high = time >> 32
-        return time & LOW
+        now = self._time()
+        self._high = now >> 32
+        return now & LOW
 
     @reads(Goldfish.TimeHigh)
     def time_high(self) -> int:
@@ -82,13 +83,13 @@ class Rtc(RegisterHandlers):
 
     @writes(Goldfish.TimeLow)
     def set_time_low(self, value: int) -> None:
-        time = self._time()
-        self.offset_ns += (time & ~LOW | value) - time
+        now = self._time()
+        self.offset_ns += (now & ~LOW | value) - now
 
     @writes(Goldfish.TimeHigh)
     def set_time_high(self, value: int) -> None:
-        time = self._time()
-        self.offset_ns += (time & LOW | value << 32) - time
+        now = self._time()
+        self.offset_ns += (now & LOW | value << 32) - now
 
     @reads(Goldfish.AlarmLow)
     def alarm_low(self) -> int:
