@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from functools import cache
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 
 @dataclass(slots=True)
 class Event:
-    """Base of every event. `publish` stamps `seq` (0, 1, 2, ...), `time` (instructions since reset) and `pc`."""
+    """Base of every event. `publish` stamps `seq` (0, 1, 2, ...), `time` (instructions since reset) and `pc`.
+
+    `where` is the symbol and source line at `pc`, filled in by whoever knows the image; empty if nobody does.
+    """
 
     kind: ClassVar[str] = "event"
     kinds: ClassVar[dict[str, type[Event]]] = {}
@@ -22,6 +26,7 @@ class Event:
     seq: int = field(default=-1, init=False)
     time: int = field(default=0, init=False)
     pc: int = field(default=0, init=False)
+    where: str = field(default="", init=False)
 
     def __init_subclass__(cls) -> None:
         # dataclass(slots=True) creates each class twice; the second is the one that stays
@@ -109,25 +114,52 @@ class Unimplemented(Event):
         return f"not implemented: {self.message}"
 
 
-def event_from_json(data: dict[str, Any]) -> Event:
-    """The event that `to_json` wrote; raises ValueError that names the missing or unknown field."""
-    try:
-        cls = Event.kinds[data["kind"]]
-    except KeyError:
-        raise ValueError(f"field kind: unknown value {data.get('kind')!r}") from None
-    arguments: dict[str, Any] = {}
-    for f in fields(cls):
-        key = "text" if f.name == "detail" else f.name
+def event_from_json(data: Any) -> Event:
+    """The event that `to_json` wrote (and `where`, if it is there); other keys are ignored.
+
+    Raises ValueError that names the missing, unknown or ill-typed field.
+    """
+    if not isinstance(data, dict):
+        raise ValueError("not a JSON object")
+    kind = data.get("kind")
+    cls = Event.kinds.get(kind) if isinstance(kind, str) else None
+    if cls is None:
+        raise ValueError(f"field kind: unknown value {kind!r}" if "kind" in data else "field kind: missing")
+    arguments = {}
+    for name, key, hint in _plan(cls):
         if key not in data:
             raise ValueError(f"field {key}: missing in a {cls.kind} event")
-        value = data[key]
-        if not isinstance(value, {"int": int, "str": str, "bool": bool}.get(str(f.type), object)):
-            raise ValueError(f"field {key}: {value!r} is not of type {f.type}")
-        arguments[f.name] = _tupled(value)
+        value = _tupled(data[key])
+        if not _fits(value, hint):
+            raise ValueError(f"field {key}: {data[key]!r} is not of type {getattr(hint, '__name__', hint)}")
+        arguments[name] = value
     stamps = {name: arguments.pop(name) for name in ("seq", "time", "pc")}
     event = cls(**arguments)
     event.seq, event.time, event.pc = stamps["seq"], stamps["time"], stamps["pc"]
+    where = data.get("where", "")
+    if not isinstance(where, str):
+        raise ValueError(f"field where: {where!r} is not of type str")
+    event.where = where
     return event
+
+
+@cache
+def _plan(cls: type[Event]) -> tuple[tuple[str, str, Any], ...]:
+    """The fields of an event as (attribute, JSON key, type)."""
+    hints = get_type_hints(cls)
+    names = [f.name for f in fields(cls) if f.name != "where"]
+    return tuple((name, "text" if name == "detail" else name, hints[name]) for name in names)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if get_origin(hint) is not tuple:
+        return type(value) is hint
+    kinds = get_args(hint)
+    if not isinstance(value, tuple):
+        return False
+    if kinds[-1] is Ellipsis:
+        return all(_fits(item, kinds[0]) for item in value)
+    return len(value) == len(kinds) and all(map(_fits, value, kinds))
 
 
 def _tupled(value: Any) -> Any:

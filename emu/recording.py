@@ -1,0 +1,132 @@
+"""Recordings: the event stream as JSON lines, one object an event, the first a header.
+
+Every line has `seq time pc source kind`, then the event's own fields and `text`; `where` (symbol and source line
+at pc) if it is known.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as quote
+from pathlib import Path
+from typing import ClassVar, TextIO
+
+from emu.errors import InputError
+from emu.trace import Event, RegisterAccess, event_from_json
+
+VERSION = 1
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@dataclass(slots=True)
+class Header(Event):
+    """The first line: the format's `version`, and the machine (`devices` by slot, empty strings for empty slots)."""
+
+    kind: ClassVar[str] = "header"
+
+    version: int
+    xlen: int
+    image: str
+    devices: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        mounted = ", ".join(f"slot {slot} {name}" for slot, name in enumerate(self.devices) if name)
+        return f"recording of {self.image or 'no image'} on rv{self.xlen}" + (f" with {mounted}" if mounted else "")
+
+
+class Recorder:
+    """A subscriber that writes every event to `stream`; `where(pc)` gives symbol and line, or an empty string.
+
+    A stream that fails (a full disk) ends the recording, not the run: `close` raises InputError then.
+    """
+
+    def __init__(self, stream: TextIO, header: Header | None = None, where: Callable[[int], str] | None = None) -> None:
+        self.written = 0
+        self._stream = stream
+        self._where = where
+        self._places: dict[int, str] = {}
+        self._error: OSError | None = None
+        self._open = True
+        if header is not None:
+            self(header)
+
+    def __call__(self, event: Event) -> None:
+        if not self._open:
+            return
+        try:
+            self._stream.write(_line(event, self._place(event.pc) if self._where else _tail(event.where)))
+            self.written += 1
+        except OSError as error:
+            self._error, self._open = error, False
+
+    def flush(self) -> None:
+        """Let what was recorded so far reach the file."""
+        if self._open:
+            try:
+                self._stream.flush()
+            except OSError as error:
+                self._error, self._open = error, False
+
+    def close(self) -> None:
+        """End the recording and close the stream; later events are ignored. Raises InputError if any was lost."""
+        self._open = False
+        try:
+            self._stream.close()
+        except OSError as error:
+            self._error = self._error or error
+        if self._error is not None:
+            error, self._error = self._error, None
+            name = getattr(self._stream, "name", "recording")
+            raise InputError(f"{name}: writing failed after {self.written} events: {error.strerror or error}")
+
+    def _place(self, pc: int) -> str:
+        """`where` as the tail of a JSON object; asked for once a pc."""
+        tail = self._places.get(pc)
+        if tail is None:
+            tail = self._places[pc] = _tail(self._where(pc) if self._where else "")
+        return tail
+
+
+def _tail(where: str) -> str:
+    return f',"where":{quote(where)}}}\n' if where else "}\n"
+
+
+def _line(event: Event, tail: str) -> str:
+    """One JSON object. Accesses, by far the most, are formatted here: 0.6 us where `json` takes 4."""
+    if type(event) is RegisterAccess:
+        return (
+            f'{{"seq":{event.seq},"time":{event.time},"pc":{event.pc},"source":{quote(event.source)},"kind":"access",'
+            f'"op":"{event.op}","offset":{event.offset},"width":{event.width},"value":{event.value},'
+            f'"name":{quote(event.name)},"text":{quote(event.detail)}{tail}'
+        )
+    return _encode(event.to_json())[:-1] + tail
+
+
+def read_recording(path: str | Path) -> Iterator[Event]:
+    """The events of a recording, `where` included; keys that nobody knows are ignored.
+
+    The modules that define its events must have been imported. Raises InputError that names the line and the field.
+    """
+    try:
+        with open(path, "rb") as stream:
+            for number, line in enumerate(stream, 1):
+                yield _event(line, f"{path}: line {number}")
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _event(line: bytes, place: str) -> Event:
+    try:
+        event = event_from_json(json.loads(line))
+    except (ValueError, RecursionError) as error:
+        if not line.endswith(b"\n"):
+            raise InputError(f"{place} is truncated: the recording stops in the middle of it") from None
+        if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError)):
+            raise InputError(f"{place}: not JSON: {error}") from None
+        raise InputError(f"{place}: {error}") from None
+    if isinstance(event, Header) and event.version != VERSION:
+        raise InputError(f"{place}: field version: {event.version}, this virtscope reads {VERSION}")
+    return event
