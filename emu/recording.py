@@ -78,9 +78,9 @@ class Recorder:
         except OSError as error:
             self._error = self._error or error
         if self._error is not None:
-            error, self._error = self._error, None
+            lost, self._error = self._error, None
             name = getattr(self._stream, "name", "recording")
-            raise InputError(f"{name}: writing failed after {self.written} events: {error.strerror or error}")
+            raise InputError(f"{name}: writing failed after {self.written} events: {lost.strerror or lost}")
 
     def _place(self, pc: int) -> str:
         """`where` as the tail of a JSON object; asked for once a pc."""

@@ -144,7 +144,7 @@ def event_from_json(data: Any) -> Event:
 
 
 @cache
-def _plan(cls: type[Event]) -> tuple[tuple[str, str, Any], ...]:
+def _plan(cls: Any) -> tuple[tuple[str, str, Any], ...]:
     """The fields of an event as (attribute, JSON key, type)."""
     hints = get_type_hints(cls)
     names = [f.name for f in fields(cls) if f.name != "where"]
