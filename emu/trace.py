@@ -126,7 +126,7 @@ def event_from_json(data: Any) -> Event:
     if cls is None:
         raise ValueError(f"field kind: unknown value {kind!r}" if "kind" in data else "field kind: missing")
     arguments = {}
-    for name, key, hint in _plan(cls):
+    for name, key, hint in _plan(cls.kind):
         if key not in data:
             raise ValueError(f"field {key}: missing in a {cls.kind} event")
         value = _tupled(data[key])
@@ -144,8 +144,9 @@ def event_from_json(data: Any) -> Event:
 
 
 @cache
-def _plan(cls: Any) -> tuple[tuple[str, str, Any], ...]:
+def _plan(kind: str) -> tuple[tuple[str, str, Any], ...]:
     """The fields of an event as (attribute, JSON key, type)."""
+    cls = Event.kinds[kind]
     hints = get_type_hints(cls)
     names = [f.name for f in fields(cls) if f.name != "where"]
     return tuple((name, "text" if name == "detail" else name, hints[name]) for name in names)
