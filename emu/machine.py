@@ -17,9 +17,11 @@ from emu.clock import VirtualClock, WallClock
 from emu.finisher import Finisher
 from emu.hart import Hart, Stop
 from emu.irq import Line
-from emu.memory import Ram
+from emu.memory import BadAddress, Ram
+from emu.mmu import translate
 from emu.plic import Plic
 from emu.rtc import GoldfishRtc
+from emu.semihost import Semihosting
 from emu.trace import InterruptLine, Trace
 from emu.traps import Irq
 from emu.uart import Uart
@@ -29,6 +31,10 @@ FINISHER, RTC, CLINT, PLIC, UART = 0x00100000, 0x00101000, 0x02000000, 0x0C00000
 UART_IRQ, RTC_IRQ = 10, 11
 SLOTS = 8
 SLOT_SIZE = 0x1000
+SEMIHOSTING_CALL = (0x01F01013, 0x00100073, 0x40705013)
+"""slli x0, x0, 0x1f; ebreak; srai x0, x0, 7."""
+VIRTUAL_EPOCH_NS = 1_767_225_600 * 10**9
+"""What the clock on the board says at reset where time is virtual: 2026-01-01."""
 LONGEST_SLEEP = 0.05
 """Seconds: how long an idle machine sleeps before it looks at its inbox and its timeout again."""
 
@@ -43,7 +49,7 @@ class MachineConfig:
     """`xlen` 32 or 64; `ram_size` in bytes, a multiple of 4 KiB; `output` gets what the guest writes to the UART.
 
     `wall_clock`: guest time is the host's; otherwise it is a function of executed instructions.
-    `trace_board`: publish the accesses to PLIC, CLINT, UART and the rest too.
+    `trace_board`: publish the accesses to PLIC, CLINT, UART and the rest too. `semihosting`: answer its calls.
     """
 
     xlen: int = 64
@@ -51,6 +57,7 @@ class MachineConfig:
     output: Callable[[bytes], object] = field(default=lambda data: None)
     wall_clock: bool = False
     trace_board: bool = False
+    semihosting: bool = False
 
 
 class End(Enum):
@@ -84,12 +91,40 @@ class Machine:
         self.clock.on_alarm_change = lambda: hart.shorten(self._until_alarm())
         self.uart = Uart(self.plic.line(UART_IRQ), config.output)
         self.finisher = Finisher(self.exit, self._reset_requested, self.trace)
-        self.rtc = GoldfishRtc(self.plic.line(RTC_IRQ))
+        self.rtc = GoldfishRtc(self.plic.line(RTC_IRQ), self._now_ns)
         self._add("finisher", FINISHER, 0x1000, self.finisher)
         self._add("rtc", RTC, 0x1000, self.rtc)
         self._add("clint", CLINT, 0x10000, self.clint)
         self._add("plic", PLIC, 0x600000, self.plic)
         self._add("uart", UART, 0x1000, self.uart)
+        if config.semihosting:
+            self._semihosting = Semihosting(
+                self.ram, self._console, self.exit, xlen=config.xlen, trace=self.trace, translate=self._physical
+            )
+            hart.on_ebreak = self._semihosting_call
+
+    def _now_ns(self) -> int:
+        return time.time_ns() if self.config.wall_clock else VIRTUAL_EPOCH_NS + self.clock.ticks() * 100
+
+    def _console(self, data: bytes) -> None:
+        self.uart.flush()
+        self.config.output(data)
+
+    def _physical(self, address: int) -> int:
+        physical = translate(self.hart.core, self.ram, address)
+        if physical is None:
+            raise BadAddress(address, 1)
+        return physical
+
+    def _semihosting_call(self, pc: int) -> bool:
+        """Do the call if the ebreak at `pc` is one (three uncompressed instructions that nothing else uses)."""
+        hart = self.hart
+        if tuple(hart.fetch(at) for at in (pc - 4, pc, pc + 4)) != SEMIHOSTING_CALL:
+            return False
+        x = hart.core.x
+        x[10] = self._semihosting.call(x[10], x[11])
+        hart.core.pc.value = pc + 4
+        return True
 
     def _add(self, name: str, base: int, size: int, device: BusDevice) -> Region:
         region = self.bus.add(name, base, size, device, traced=self.config.trace_board)
@@ -154,6 +189,8 @@ class Machine:
                 self.uart.flush()
                 return End.TIMEOUT
             stop = self.hart.run(self._until_alarm())
+            self.uart.flush()
+            self.rtc.update()
             if self.clock.due():
                 self.clint.update()
             if stop is Stop.WAITING and not self._wait(end):

@@ -1,0 +1,133 @@
+"""`--device NAME[,key=value...]`: what a person may put into a slot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import BinaryIO
+
+from emu.errors import InputError
+from virtio.device import Device
+from virtio.devices.blk import Blk
+from virtio.devices.console import Console
+from virtio.devices.rng import Rng
+
+SECTOR = 512
+
+
+class Options:
+    """The keys of one `--device`. Whatever is not taken in the end is an error that names it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.name, *pairs = text.split(",")
+        self._values: dict[str, str] = {}
+        for pair in pairs:
+            key, _, value = pair.partition("=")
+            if not key or key in self._values:
+                raise InputError(f"--device {text}: {'empty' if not key else 'repeated'} key {key!r}")
+            self._values[key] = value
+
+    def text_of(self, key: str, default: str = "") -> str:
+        return self._values.pop(key, default)
+
+    def flag(self, key: str) -> bool:
+        value = self._values.pop(key, None)
+        if value not in (None, "", "on", "off"):
+            raise InputError(f"--device {self.text}: {key} is on or off, not {value!r}")
+        return value in ("", "on")
+
+    def number(self, key: str, low: int, high: int) -> int | None:
+        value = self._values.pop(key, None)
+        if value is None:
+            return None
+        try:
+            number = int(value, 0)
+        except ValueError:
+            number = low - 1
+        if not low <= number <= high:
+            raise InputError(f"--device {self.text}: {key} is a number from {low} to {high}, not {value!r}")
+        return number
+
+    def finish(self, known: str) -> None:
+        if self._values:
+            raise InputError(f"--device {self.text}: unknown key {next(iter(self._values))!r}; {self.name} has {known}")
+
+
+def open_file(path: str, mode: str) -> BinaryIO:
+    """Open a file of the person's, or raise InputError that names it."""
+    try:
+        return open(path, mode)  # type: ignore[return-value]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def open_disk(path: str, readonly: bool) -> BinaryIO:
+    """A raw disk image: a regular file or block device of whole sectors."""
+    disk = open_file(path, "rb" if readonly else "r+b")
+    try:
+        size = disk.seek(0, os.SEEK_END)
+    except OSError:
+        raise InputError(f"{path}: not a disk image, it has no size") from None
+    if size % SECTOR or not size:
+        raise InputError(f"{path}: size {size} is not a positive multiple of {SECTOR} bytes")
+    return disk
+
+
+def _rng(options: Options, output: Callable[[bytes], object]) -> Device:
+    options.finish("no keys but slot")
+    return Rng()
+
+
+def _blk(options: Options, output: Callable[[bytes], object]) -> Device:
+    path, readonly = options.text_of("file"), options.flag("readonly")
+    serial = options.text_of("serial")
+    options.finish("file=PATH, readonly, serial=TEXT, slot=N")
+    if not path:
+        raise InputError(f"--device {options.text}: blk needs file=PATH")
+    if len(serial.encode()) > 20:
+        raise InputError(f"--device {options.text}: serial is at most 20 bytes, not {len(serial.encode())}")
+    return Blk(open_disk(path, readonly), readonly=readonly, serial=serial)
+
+
+def _console(options: Options, output: Callable[[bytes], object]) -> Device:
+    cols, rows = options.number("cols", 1, 0xFFFF), options.number("rows", 1, 0xFFFF)
+    source, target = options.text_of("input"), options.text_of("output")
+    options.finish("cols=N, rows=N, input=PATH, output=PATH, slot=N")
+    if (cols is None) != (rows is None):
+        raise InputError(f"--device {options.text}: cols and rows go together")
+    data = b""
+    if source:
+        with open_file(source, "rb") as stream:
+            data = stream.read(1 << 20)
+    sink = open_file(target, "wb").write if target else output
+    console = Console(sink, size=None if cols is None or rows is None else (cols, rows))
+    console.feed(data)
+    return console
+
+
+MAKERS: dict[str, Callable[[Options, Callable[[bytes], object]], Device]] = {
+    "rng": _rng,
+    "blk": _blk,
+    "console": _console,
+}
+
+
+def make_devices(texts: list[str], slots: int, output: Callable[[bytes], object]) -> dict[int, Device]:
+    """Slot -> device, in the order given; `slot=N` picks another. `output` is where a console without one writes."""
+    devices: dict[int, Device] = {}
+    for text in texts:
+        options = Options(text)
+        maker = MAKERS.get(options.name)
+        if maker is None:
+            raise InputError(f"--device {text}: unknown device {options.name!r}; there are {', '.join(MAKERS)}")
+        free = next((i for i in range(slots) if i not in devices), None)
+        if free is None:
+            raise InputError(f"--device {text}: all {slots} slots are taken")
+        slot = options.number("slot", 0, slots - 1)
+        if slot is None:
+            slot = free
+        if slot in devices:
+            raise InputError(f"--device {text}: slot {slot} is taken")
+        devices[slot] = maker(options, output)
+    return devices
