@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from emu.trace import NO_TRACE, Trace
+from emu.trace import NO_TRACE, Notice, Trace
+from virtio.events import SpecViolation
 from virtio.spec import DeviceId, Feature, mask
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Device:
         self.host: Host | None = None
         self.trace: Trace = NO_TRACE
         self.name = type(self).__name__.lower()
+        self.source = self.name
+        """Under which name events are published: the slot's, once the device is in one."""
 
     def has(self, bit: int) -> bool:
         """Whether feature `bit` was negotiated."""
@@ -52,6 +55,16 @@ class Device:
     def accepts(self, features: int) -> bool:
         """Whether the device can live with this subset of what it offered (2.2.2)."""
         return bool(features >> Feature.VERSION_1 & 1)
+
+    def violation(self, rule: str, section: str, message: str) -> None:
+        """Publish that the driver broke `rule` of the device's chapter."""
+        if self.trace.on:
+            self.trace.publish(SpecViolation(self.source, rule, section, f"{self.name}: {message}"))
+
+    def notice(self, message: str) -> None:
+        """Publish something about the host's side of the device (a file cannot be read): not the driver's fault."""
+        if self.trace.on:
+            self.trace.publish(Notice(self.source, f"{self.name}: {message}"))
 
     def on_notify(self, queue: Queue, name: str) -> None:
         """The driver kicked `queue` (called after DRIVER_OK only): pop chains, push them back."""
@@ -67,5 +80,3 @@ class Device:
 
     def poll(self) -> None:
         """The host has time: look for input from outside (a terminal, a socket)."""
-
-

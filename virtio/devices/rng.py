@@ -1,0 +1,31 @@
+"""The entropy device (VirtIO 5.4)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from virtio.device import Device
+from virtio.queue.split import Queue
+from virtio.spec import DeviceId
+
+MOST = 0x10000
+"""Bytes that one chain gets at most: a driver that asks for 4 GiB must not stop the machine."""
+
+
+class Rng(Device):
+    """Fills every buffer with random bytes from `entropy(size)`; drivers look at used.len (5.4.6.1)."""
+
+    device_id = DeviceId.ENTROPY
+    queue_names = ("requestq",)
+
+    def __init__(self, entropy: Callable[[int], bytes] = os.urandom) -> None:
+        super().__init__()
+        self.entropy = entropy
+
+    def on_notify(self, queue: Queue, name: str) -> None:
+        for chain in queue:
+            if chain.readable_size:
+                self.violation("rng.no-readable", "5.4.6.1", f"chain {chain.head} has a readable buffer")
+            chain.write(self.entropy(min(chain.room, MOST)))
+            queue.push(chain)

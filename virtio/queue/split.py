@@ -1,0 +1,226 @@
+"""The device side of a split virtqueue (2.7). Iterating pops chains, `push` returns them to the driver.
+
+A ring that cannot be trusted is told to the owner, once: it reports the violation, sets DEVICE_NEEDS_RESET and
+takes the queue out of life until the next reset. Nothing that lies in guest memory can raise or loop here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from emu.memory import BadAddress, Memory
+from emu.trace import NO_TRACE, Trace
+from virtio.events import ChainPopped, ChainUsed
+from virtio.queue.chain import Chain
+from virtio.queue.walk import RingError, Walk
+from virtio.spec import MAX_SPLIT_QUEUE_SIZE, AvailFlag, UsedFlag
+
+
+class Owner(Protocol):
+    """What a queue needs of its transport."""
+
+    def violation(self, rule: str, section: str, message: str) -> None:
+        """The driver broke a rule; nothing else happens."""
+
+    def needs_reset(self, reason: str) -> None:
+        """Set DEVICE_NEEDS_RESET (2.1.2) and stop every queue."""
+
+    def chain_used(self, queue: Queue) -> None:
+        """A chain was pushed: see about an interrupt, now or at the end of a batch."""
+
+
+class Queue:
+    """Queue `index` of a device: its three areas are guest-physical, its sizes in elements.
+
+    `ready` follows QueueReady; `live` is set by the transport between DRIVER_OK and a reset or NEEDS_RESET. Only a
+    queue that is both is looked at (2.1.2, 4.2.2.1). `size_refused` is a QueueSize out of range that the driver wrote
+    last, or 0: the driver lays its rings out for that size, so the queue does not start.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        memory: Memory,
+        owner: Owner,
+        *,
+        name: str = "",
+        size_max: int = 256,
+        trace: Trace = NO_TRACE,
+        source: str = "virtio",
+    ) -> None:
+        self.index = index
+        self.memory = memory
+        self.owner = owner
+        self.name = name or f"queue {index}"
+        self.size_max = min(size_max, MAX_SPLIT_QUEUE_SIZE)
+        self.trace = trace
+        self.source = source
+        self.live = False
+        self.indirect = False
+        self.event_idx = False
+        self.epoch = 0
+        self.size_refused = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to how the queue was at power on (2.6.1.1.1, 4.2.2.1): chains that are out come to nothing."""
+        self.size = self.size_max
+        self.size_refused = 0
+        self.descriptor_area = self.driver_area = self.device_area = 0
+        self.stop()
+
+    def start(self) -> None:
+        """The driver made the queue ready: both rings count from 0. Raises `RingError` if it cannot be used."""
+        self._check_areas()
+        self.stop()
+        self.ready = True
+
+    def stop(self) -> None:
+        """Leave the rings alone and forget every position in them."""
+        self.ready = False
+        self.last_avail = self.used_idx = self._signalled = 0
+        self.epoch += 1
+
+    @property
+    def usable(self) -> bool:
+        """Whether the device may look at the rings."""
+        return self.ready and self.live
+
+    @property
+    def available(self) -> int:
+        """Chains that wait in the avail ring, as the driver counts them: a broken ring can say up to 65535."""
+        if not self.ready:
+            return 0
+        try:
+            return (self.memory.get16(self.driver_area + 2) - self.last_avail) & 0xFFFF
+        except BadAddress:
+            return 0
+
+    def __iter__(self) -> Iterator[Chain]:
+        """Pop until the ring is empty, but no more chains than a driver can have out at once."""
+        for _ in range(self.size):
+            chain = self.pop()
+            if chain is None:
+                return
+            yield chain
+        try:
+            self._expect_kick()
+        except BadAddress as error:
+            self._give_up(RingError("inv.buffer-in-ram", "2.7", f"queue {self.index}: {error}"))
+
+    def pop(self) -> Chain | None:
+        """The next available chain, or None: the ring is empty, not usable, or just turned out broken."""
+        if not self.usable:
+            return None
+        try:
+            return self._pop()
+        except RingError as error:
+            self._give_up(error)
+        except BadAddress as error:
+            self._give_up(RingError("inv.buffer-in-ram", "2.7", f"queue {self.index}: {error}"))
+        return None
+
+    def push(self, chain: Chain) -> None:
+        """Return `chain` to the driver with the number of bytes written to it (2.7.8.2)."""
+        if not self.usable or chain.epoch != self.epoch:
+            return  # the driver reset the device or the queue in between and does not wait for it (2.6.1.1.1)
+        element = self.device_area + 4 + 8 * (self.used_idx % self.size)
+        try:
+            self.memory.put32(element, chain.head)
+            self.memory.put32(element + 4, min(chain.written, 0xFFFFFFFF))
+            self.used_idx = (self.used_idx + 1) & 0xFFFF
+            self.memory.put16(self.device_area + 2, self.used_idx)  # after the element (2.7.8.2)
+        except BadAddress as error:
+            self._give_up(RingError("inv.buffer-in-ram", "2.7", f"queue {self.index}: {error}"))
+            return
+        if self.trace.on:
+            event = ChainUsed(self.source, self.index, self.used_idx, chain.head, chain.written)
+            self.trace.publish(event)
+        self.owner.chain_used(self)
+
+    def interrupt_wanted(self) -> bool:
+        """Whether the chains pushed since the last call ask for an interrupt (2.7.7.2); resets that count."""
+        old, self._signalled = self._signalled, self.used_idx
+        if old == self.used_idx or not self.ready:
+            return False
+        try:
+            if self.event_idx:
+                used_event = self.memory.get16(self.driver_area + 4 + 2 * self.size)
+                return (self.used_idx - used_event - 1) & 0xFFFF < (self.used_idx - old) & 0xFFFF
+            return not self.memory.get16(self.driver_area) & AvailFlag.NO_INTERRUPT
+        except BadAddress:
+            return False  # the next pop says what is wrong
+
+    def ask_for_notifications(self, wanted: bool) -> None:
+        """Tell the driver whether to kick (2.7.10): for a device that looks at the queue by itself.
+
+        With EVENT_IDX used.flags stays 0 (2.7.10.2); the event index is set whenever the ring was found empty.
+        """
+        if not self.usable or self.event_idx:
+            return
+        try:
+            self.memory.put16(self.device_area, 0 if wanted else UsedFlag.NO_NOTIFY)
+        except BadAddress as error:
+            self._give_up(RingError("inv.buffer-in-ram", "2.7", f"queue {self.index}: {error}"))
+
+    def _pop(self) -> Chain | None:
+        memory = self.memory
+        waiting = (memory.get16(self.driver_area + 2) - self.last_avail) & 0xFFFF
+        if waiting == 0:
+            self._expect_kick()
+            return None
+        if waiting > self.size:
+            raise RingError(
+                "inv.avail-idx-jump",
+                "2.7.13",
+                f"queue {self.index}: avail.idx is {waiting} ahead, the queue has {self.size} descriptors",
+            )
+        head = memory.get16(self.driver_area + 4 + 2 * (self.last_avail % self.size))
+        if head >= self.size:
+            raise RingError(
+                "inv.avail-head-range",
+                "2.7.6",
+                f"queue {self.index}: chain {head} made available, the queue has {self.size} descriptors",
+            )
+        walk = Walk(memory, self.descriptor_area, self.size, indirect=self.indirect, report=self._report)
+        descriptors = walk.chain(head)
+        if self.trace.on:
+            plain = tuple((d.address, d.length, d.flags, d.next) for d in descriptors)
+            self.trace.publish(ChainPopped(self.source, self.index, self.last_avail, head, plain))
+        self.last_avail = (self.last_avail + 1) & 0xFFFF
+        return Chain(memory, head, descriptors, self.epoch)
+
+    def _expect_kick(self) -> None:
+        """Ask to be told of the very next chain: avail_event is the place of it (2.7.10.2)."""
+        if self.event_idx and self.usable:
+            self.memory.put16(self.device_area + 4 + 8 * self.size, self.last_avail)
+
+    def _report(self, rule: str, section: str, message: str) -> None:
+        self.owner.violation(rule, section, f"queue {self.index}, {message}")
+
+    def _give_up(self, error: RingError) -> None:
+        message = error.message if error.message.startswith("queue") else f"queue {self.index}, {error.message}"
+        self.owner.violation(error.rule, error.section, message)
+        self.owner.needs_reset(message)
+
+    def _check_areas(self) -> None:
+        """Size, alignment (2.7.1) and place of the three areas; raises `RingError`."""
+        if self.size_refused:
+            reason = f"the driver uses size {self.size_refused}, at most {self.size_max} is offered"
+            raise RingError("mmio.queue-size-le-max", "4.2.2.2", f"queue {self.index}: {reason}")
+        size = self.size
+        if size == 0 or size > self.size_max or size & (size - 1):
+            reason = f"size {size} is not a power of 2 in 1..{self.size_max}"
+            raise RingError("inv.split-qsize-pow2", "2.7", f"queue {self.index}: {reason}")
+        for area, address, length, align in (
+            ("descriptor table", self.descriptor_area, 16 * size, 16),
+            ("avail ring", self.driver_area, 6 + 2 * size, 2),
+            ("used ring", self.device_area, 6 + 8 * size, 4),
+        ):
+            if address % align:
+                reason = f"{area} at {address:#x} is not aligned to {align}"
+                raise RingError("split.part-alignment", "2.7.1", f"queue {self.index}: {reason}")
+            if not self.memory.contains(address, length):
+                reason = f"{area} ({length} bytes) at {address:#x} is not inside RAM"
+                raise RingError("inv.addresses-complete", "4.2.3.2", f"queue {self.index}: {reason}")
