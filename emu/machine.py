@@ -162,6 +162,11 @@ class Machine:
         """What a guest's reset does; without it a reset ends the run with code 0."""
         self._on_reset = action
 
+    def power_on(self) -> None:
+        """The board's own devices as after power-on. RAM, the hart and the slots are their owners' business."""
+        for device in (self.clint, self.plic, self.uart, self.rtc):
+            device.reset()
+
     def _reset_requested(self) -> None:
         if self._on_reset is None:
             self.exit(0)

@@ -8,7 +8,8 @@
 
 #define RESET_READS 1000
 #define REFUSED     0xffffffffffffffff   /* accepted features, when the driver itself refuses */
-#define FAIL        1                    /* what a hook of the driver fails with: Tock's ErrorCode::FAIL */
+#define NOMEM       9                    /* what the first hook fails with, and */
+#define BUSY        2                    /* the second: Tock's ErrorCode */
 
 enum error {
   SUCCESS, NOT_A_VIRTIO_DEVICE, INVALID_VIRTIO_VERSION, INVALID_TRANSPORT_VERSION, UNKNOWN_DEVICE_TYPE,
@@ -121,11 +122,11 @@ static void initialize(void)
   virtq_enable(&slot, &queue, 0, size);
 
   if (driver_mode == PRE_HOOK_FAILS)
-    return give_up(DRIVER_PRE_INITIALIZATION_ERROR, FAIL, 0);
+    return give_up(DRIVER_PRE_INITIALIZATION_ERROR, NOMEM, 0);
   if (!add_status(VIRTIO_STATUS_DRIVER_OK))                  /* 8 */
     return;
   if (driver_mode == POST_HOOK_FAILS)
-    return stop(DRIVER_INITIALIZATION_ERROR, FAIL, type);    /* the device is live: FAILED is the driver's to set */
+    return stop(DRIVER_INITIALIZATION_ERROR, BUSY, type);    /* the device is live: FAILED is the driver's to set */
   stop(SUCCESS, 0, 0);
 }
 

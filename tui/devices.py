@@ -8,9 +8,6 @@ from typing import BinaryIO
 
 from emu.errors import InputError
 from virtio.device import Device
-from virtio.devices.blk import Blk
-from virtio.devices.console import Console
-from virtio.devices.rng import Rng
 
 SECTOR = 512
 
@@ -75,11 +72,15 @@ def open_disk(path: str, readonly: bool) -> BinaryIO:
 
 
 def _rng(options: Options, output: Callable[[bytes], object]) -> Device:
-    options.finish("no keys but slot")
+    from virtio.devices.rng import Rng  # noqa: PLC0415  (a device's module is loaded when it is asked for)
+
+    options.finish("slot=N")
     return Rng()
 
 
 def _blk(options: Options, output: Callable[[bytes], object]) -> Device:
+    from virtio.devices.blk import Blk  # noqa: PLC0415
+
     path, readonly = options.text_of("file"), options.flag("readonly")
     serial = options.text_of("serial")
     options.finish("file=PATH, readonly, serial=TEXT, slot=N")
@@ -91,6 +92,8 @@ def _blk(options: Options, output: Callable[[bytes], object]) -> Device:
 
 
 def _console(options: Options, output: Callable[[bytes], object]) -> Device:
+    from virtio.devices.console import Console  # noqa: PLC0415
+
     cols, rows = options.number("cols", 1, 0xFFFF), options.number("rows", 1, 0xFFFF)
     source, target = options.text_of("input"), options.text_of("output")
     options.finish("cols=N, rows=N, input=PATH, output=PATH, slot=N")

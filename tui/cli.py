@@ -1,0 +1,107 @@
+"""The command line: `virtscope run`, `show` and `errors`. Wrong input is one line on standard error and exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from emu.errors import InputError
+
+USAGE_ERROR = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
+def number(text: str) -> int:
+    """An address or number, decimal or 0x."""
+    value = int(text, 0)
+    if value < 0:
+        raise ValueError
+    return value
+
+
+def seconds(text: str) -> float:
+    """A positive number of seconds."""
+    value = float(text)
+    if not 0 < value < 1e9:
+        raise ValueError
+    return value
+
+
+def add_machine_options(parser: argparse.ArgumentParser) -> None:
+    """What describes a machine."""
+    add = parser.add_argument
+    add("image", nargs="?", metavar="IMAGE", help="an ELF or a flat binary; starts in M-mode")
+    add("--device", action="append", default=[], metavar="NAME[,key=value...]",
+        help="rng | blk,file=disk.img[,readonly][,serial=X] | console[,cols=N,rows=N,input=PATH,output=PATH]")  # fmt: skip
+    add("--ram", default="256M", metavar="SIZE", help="size of RAM at 0x80000000 (256M)")
+    add("--bios", metavar="FILE|none", help="firmware that starts in M-mode at 0x80000000 (OpenSBI)")
+    add("--kernel", metavar="FILE", help="what the firmware enters in S-mode; without --bios it starts in M-mode")
+    add("--load-address", type=number, metavar="A", help="where a flat IMAGE or kernel goes (0x80000000)")
+    add("--initrd", metavar="FILE", help="initial RAM disk, told in the device tree")
+    add("--append", metavar="TEXT", help="kernel command line, told in the device tree")
+    add("--dtb", metavar="FILE", help="your own device tree instead of the board's")
+    add("--xlen", type=int, choices=(32, 64), help="of a flat image; an ELF says it itself (64)")
+    add("--clock", choices=("wall", "virtual"),
+        help="guest time: the host's, or a function of executed instructions (wall at a terminal)")  # fmt: skip
+    add("--semihosting", action="store_true", help="answer RISC-V semihosting calls (exit and console)")
+
+
+def build_parser() -> Parser:
+    """The whole command line."""
+    parser = Parser(prog="virtscope", description="An oscilloscope for VirtIO drivers.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    run = commands.add_parser("run", help="run a guest on this terminal (Ctrl-A x quits)")
+    add_machine_options(run)
+    run.add_argument("--dump-dtb", metavar="FILE", help="write the device tree and end")
+    run.add_argument("--trace", nargs="?", const="", metavar="FILE.jsonl",
+                     help="print every access to the VirtIO slots, or record it (--trace=FILE)")  # fmt: skip
+    run.add_argument("--trace-board", action="store_true", help="trace UART, PLIC, CLINT and the rest too")
+    run.add_argument("--timeout", type=seconds, metavar="S", help="end after S seconds with exit code 124")
+    show = commands.add_parser("show", help="print a recording")
+    show.add_argument("recording", metavar="FILE.jsonl")
+    errors = commands.add_parser("errors", help="print the table of VirtIOInitializationError, host-side and in-guest")
+    errors.add_argument("--markdown", action="store_true", help="as Markdown, for the documentation")
+    return parser
+
+
+def separate_trace(argv: Sequence[str]) -> list[str]:
+    """`--trace` takes a file only behind `=`, so that `--trace IMAGE` is what it looks like."""
+    return ["--trace=" if argument == "--trace" else argument for argument in argv]
+
+
+def dispatch(args: argparse.Namespace) -> int:
+    if args.command == "run":
+        from tui.run import run  # noqa: PLC0415  (start-up: load only what the command needs)
+
+        return run(args)
+    if args.command == "show":
+        from tui.show import show  # noqa: PLC0415
+
+        return show(args.recording)
+    from tui.errors import print_errors  # noqa: PLC0415
+
+    return print_errors(markdown=args.markdown)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of the `virtscope` command; returns the exit code."""
+    try:
+        return dispatch(build_parser().parse_args(separate_trace(sys.argv[1:] if argv is None else argv)))
+    except InputError as error:
+        print(f"virtscope: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

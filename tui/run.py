@@ -1,0 +1,136 @@
+"""`virtscope run`: a machine on this terminal, until the guest ends it, a key or the clock does."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+import virtio.events  # noqa: F401  (registers its kinds of events)
+from emu.boot import BootConfig
+from emu.errors import InputError
+from emu.machine import End
+from emu.recording import Header, Recorder
+from tui.session import Session, SessionConfig, open_session, parse_ram
+from tui.terminal import Terminal, write_all
+
+TIMED_OUT = 124
+QUIT = 0
+"""What Ctrl-A x returns, as in QEMU."""
+
+
+def session_config(args: argparse.Namespace, interactive: bool) -> SessionConfig:
+    """The machine that the options of `run` describe."""
+    bios = "" if args.bios in (None, "none") else args.bios
+    boot = BootConfig(
+        image=args.image or "",
+        bios=bios,
+        kernel=args.kernel or "",
+        initrd=args.initrd or "",
+        dtb=args.dtb or "",
+        append=args.append or "",
+        load_address=args.load_address,
+    )
+    wall = interactive if args.clock is None else args.clock == "wall"
+    return SessionConfig(
+        boot,
+        devices=args.device,
+        ram_size=parse_ram(args.ram),
+        xlen=args.xlen,
+        wall_clock=wall,
+        semihosting=args.semihosting,
+        trace_board=args.trace_board,
+        output=lambda data: write_all(1, data),
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the guest; returns the process's exit code."""
+    interactive = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+    session = open_session(session_config(args, interactive))
+    machine = session.machine
+    if args.dump_dtb:
+        try:
+            Path(args.dump_dtb).write_bytes(session.boot.dtb)
+        except OSError as error:
+            raise InputError(f"{args.dump_dtb}: {error.strerror}") from None
+        return 0
+    with ExitStack() as stack:
+        subscribe(session, args.trace, stack)
+        ended: list[int] = []
+
+        def finish(code: int) -> None:
+            ended.append(code)
+            machine.hart.stop()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            stack.callback(signal.signal, number, signal.signal(number, _on_signal(finish)))
+        terminal = Terminal(
+            lambda data: machine.post(lambda: feed(session, data)),
+            lambda: machine.post(lambda: finish(QUIT)),
+            lambda: machine.post(lambda: setattr(machine, "waits_for_input", False)),
+        )
+        machine.waits_for_input = terminal.fd >= 0
+        stack.enter_context(terminal)
+        end = machine.run(args.timeout, until=lambda: bool(ended))
+        machine.uart.flush()
+    return report(session, end, ended, args.timeout)
+
+
+def report(session: Session, end: End, ended: list[int], timeout: float | None) -> int:
+    """Say in a line why the run ended where the guest did not end it; returns the exit code."""
+    machine = session.machine
+    place = f"{machine.hart.pc:#x} {session.boot.where(machine.hart.pc)}".strip()
+    if end is End.EXIT:
+        code = machine.exit_code or 0
+        return code & 0xFF or int(code != 0)
+    if end is End.TIMEOUT:
+        print(f"virtscope: timeout after {timeout:g} s at pc {place}", file=sys.stderr)
+        return TIMED_OUT
+    if end is End.STUCK:
+        print(
+            f"virtscope: stuck at pc {place}: the hart waits for an interrupt (WFI), no timer is armed "
+            "and there is no more input",
+            file=sys.stderr,
+        )
+        return TIMED_OUT
+    return ended[0]
+
+
+def feed(session: Session, data: bytes) -> None:
+    """Typed bytes go to the UART, as many as it takes; the rest waits until it has room."""
+    rest = data[session.machine.uart.feed(data) :]
+    if rest:
+        session.machine.post(lambda: feed(session, rest))
+
+
+def subscribe(session: Session, target: str | None, stack: ExitStack) -> None:
+    """`--trace` prints on standard error, `--trace=FILE` records."""
+    machine, boot = session.machine, session.boot
+    if target is None:
+        return
+    if target == "":
+        from tui.printer import Printer  # noqa: PLC0415  (rich takes 60 ms, and only a person needs it)
+
+        machine.trace.subscribe(Printer(sys.stderr, boot.where, machine.uart.flush))
+        return
+    try:
+        stream = open(target, "w", encoding="utf-8", buffering=1 << 20)  # noqa: SIM115  (the recorder closes it)
+    except OSError as error:
+        raise InputError(f"{target}: {error.strerror}") from None
+    image = os.path.basename(boot.images[0].path)
+    recorder = Recorder(stream, Header("machine", 1, machine.config.xlen, image, session.device_names), boot.where)
+    machine.trace.subscribe(recorder)
+    stack.callback(recorder.close)
+
+
+def _on_signal(finish: Callable[[int], None]) -> Callable[[int, FrameType | None], None]:
+    def handler(number: int, frame: FrameType | None) -> None:
+        finish(128 + number)
+
+    return handler

@@ -1,0 +1,90 @@
+"""Composes a machine from what a person asked for: images, devices, clock, trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from emu.boot import Boot, BootConfig, guess_xlen, prepare
+from emu.errors import InputError
+from emu.machine import SLOTS, Machine, MachineConfig
+from tui.devices import make_devices
+from virtio.device import Device
+from virtio.mmio import MmioTransport
+from virtio.registers import VirtioMmio
+
+SMALLEST_RAM, LARGEST_RAM = 1 << 20, 1 << 36
+UNITS = {"": 1 << 20, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+@dataclass
+class SessionConfig:
+    """`boot` says what to run, `devices` are the texts of `--device`, `ram_size` is in bytes."""
+
+    boot: BootConfig
+    devices: list[str] = field(default_factory=list)
+    ram_size: int = 256 << 20
+    xlen: int | None = None
+    wall_clock: bool = False
+    semihosting: bool = False
+    trace_board: bool = False
+    output: Callable[[bytes], object] = field(default=lambda data: None)
+
+
+@dataclass
+class Session:
+    """A machine that is ready to run, and what is in its slots."""
+
+    machine: Machine
+    boot: Boot
+    transports: list[MmioTransport]
+
+    @property
+    def device_names(self) -> tuple[str, ...]:
+        return tuple(t.name if t.device is not None else "" for t in self.transports)
+
+
+def parse_ram(text: str) -> int:
+    """`256M`, `1G`, `512K`, or a number of MiB, as bytes."""
+    unit = text[-1:].upper() if text[-1:].isalpha() else ""
+    digits = text[: len(text) - len(unit)]
+    if unit not in UNITS or not digits.isdecimal():
+        raise InputError(f"--ram {text}: not a size; write 256M, 1G or 65536K")
+    size = int(digits) * UNITS[unit]
+    if not SMALLEST_RAM <= size <= LARGEST_RAM:
+        raise InputError(f"--ram {text}: RAM is between {SMALLEST_RAM >> 20}M and {LARGEST_RAM >> 30}G")
+    if size % 4096:
+        raise InputError(f"--ram {text}: {size} bytes are not a multiple of 4096")
+    return size
+
+
+def open_session(config: SessionConfig) -> Session:
+    """Build everything; raises InputError with one line for whatever cannot be used."""
+    devices = make_devices(config.devices, SLOTS, config.output)
+    xlen = config.xlen or guess_xlen(config.boot) or 64
+    if xlen == 32 and config.ram_size > 2 << 30:
+        raise InputError(f"--ram {config.ram_size >> 20}M: an rv32 machine has at most 2G")
+    machine = Machine(
+        MachineConfig(
+            xlen, config.ram_size, config.output, config.wall_clock, config.trace_board, config.semihosting
+        )
+    )
+    transports = [mount(machine, slot, devices.get(slot)) for slot in range(SLOTS)]
+    boot = prepare(machine, config.boot)
+
+    def restart() -> None:
+        for transport in transports:
+            transport.store(VirtioMmio.Status.offset, 4, 0)
+        machine.power_on()
+        boot.restart()
+
+    machine.on_reset(restart)
+    return Session(machine, boot, transports)
+
+
+def mount(machine: Machine, slot: int, device: Device | None) -> MmioTransport:
+    """Put a VirtIO device (None: nothing) into a slot of the machine."""
+    name = f"virtio{slot}" + (f"-{device.name}" if device is not None else "")
+    transport = MmioTransport(device, machine.ram, machine.slot_line(slot, name), machine.trace, name)
+    machine.mount(slot, name, transport)
+    return transport

@@ -1,0 +1,21 @@
+"""`virtscope show FILE.jsonl`: print a recording as the live trace would have been."""
+
+from __future__ import annotations
+
+import sys
+
+import virtio.events  # noqa: F401  (registers its kinds of events)
+from emu.recording import read_recording
+from tui.printer import SAID_BY_THE_ACCESS, Printer
+
+
+def show(path: str) -> int:
+    """Print every event; a broken line ends it with InputError, after all that was whole."""
+    printer = Printer(sys.stdout, lambda pc: "")
+    try:
+        for event in read_recording(path):
+            if not isinstance(event, SAID_BY_THE_ACCESS):
+                printer.print(event, event.where)
+    finally:
+        sys.stdout.flush()
+    return 0
