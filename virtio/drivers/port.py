@@ -33,9 +33,7 @@ def notation(op: str, offset: int, width: int, value: int, *, values: bool = Tru
 class FunctionPort:
     """A slot at `base`, reached by `load(address, width)` and `store(address, width, value)`."""
 
-    def __init__(
-        self, load: Callable[[int, int], int], store: Callable[[int, int, int], None], base: int = 0
-    ) -> None:
+    def __init__(self, load: Callable[[int, int], int], store: Callable[[int, int, int], None], base: int = 0) -> None:
         self._load = load
         self._store = store
         self.base = base
