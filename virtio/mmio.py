@@ -54,8 +54,8 @@ class MmioTransport(QueueRegisters):
         self.interrupt_status = 0
         self.generation = 0
         self.accepted = 0
-        self.device_features_sel = 0
-        self.driver_features_sel = 0
+        self.device_features_sel: int = 0
+        self.driver_features_sel: int = 0
         self._serving = False
         self.config = ConfigSpace(self.model, self.violation)
         model = self.model

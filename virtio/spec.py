@@ -100,6 +100,25 @@ class BlkFeature(IntEnum):
     ZONED = 17
 
 
+class BlkRequest(IntEnum):
+    """Types of requests to a block device (5.2.6)."""
+
+    IN = 0
+    OUT = 1
+    FLUSH = 4
+    GET_ID = 8
+    DISCARD = 11
+    WRITE_ZEROES = 13
+
+
+class BlkStatus(IntEnum):
+    """The last byte of a request to a block device (5.2.6)."""
+
+    OK = 0
+    IOERR = 1
+    UNSUPP = 2
+
+
 class ConsoleFeature(IntEnum):
     """Features of a console (5.3.3)."""
 
