@@ -1,4 +1,4 @@
-"""The command line: `virtscope run`, `show` and `errors`. Wrong input is one line on standard error and exit code 2."""
+"""The command line: `virtscope run`, `show`, `demo` and `errors`. Wrong input is one line on standard error and exit code 2."""
 
 from __future__ import annotations
 
@@ -67,6 +67,8 @@ def build_parser() -> Parser:
     run.add_argument("--timeout", type=seconds, metavar="S", help="end after S seconds with exit code 124")
     show = commands.add_parser("show", help="print a recording")
     show.add_argument("recording", metavar="FILE.jsonl")
+    demo = commands.add_parser("demo", help="run the built-in guest with entropy and a disk, every access shown")
+    demo.add_argument("--xlen", type=int, choices=(32, 64), default=64)
     errors = commands.add_parser("errors", help="print the table of VirtIOInitializationError, host-side and in-guest")
     errors.add_argument("--markdown", action="store_true", help="as Markdown, for the documentation")
     return parser
@@ -86,6 +88,10 @@ def dispatch(args: argparse.Namespace) -> int:
         from tui.show import show  # noqa: PLC0415
 
         return show(args.recording)
+    if args.command == "demo":
+        from tui.demo import demo  # noqa: PLC0415
+
+        return demo(args.xlen, main)
     from tui.errors import print_errors  # noqa: PLC0415
 
     return print_errors(markdown=args.markdown)
