@@ -180,6 +180,12 @@ def open_elf(data: bytes) -> Any:
     """pyelftools' view of the bytes of an ELF; imported here because it takes a tenth of the start-up time."""
     from elftools.elf.elffile import ELFFile  # noqa: PLC0415
 
+    if data[4] == 2:
+        (offset,), (stride, count) = struct.unpack_from("<Q", data, 0x28), struct.unpack_from("<HH", data, 0x3A)
+    else:
+        (offset,), (stride, count) = struct.unpack_from("<I", data, 0x20), struct.unpack_from("<HH", data, 0x2E)
+    if offset and not (count and stride and offset + count * stride <= len(data)):  # pyelftools would go round for ever
+        raise ValueError(f"{count} section headers of {stride} bytes at {offset:#x} in {len(data)} bytes")
     return ELFFile(io.BytesIO(data))
 
 

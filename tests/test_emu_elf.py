@@ -141,6 +141,15 @@ def test_addresses_outside_the_program_have_no_name() -> None:
     assert image.symbols.address_of("no_such_function") is None
 
 
+def test_section_headers_of_no_size_and_no_number_are_a_problem_not_a_hang() -> None:
+    data = bytearray(GUEST)
+    data[0x3A:0x3E] = bytes(4)  # e_shentsize, e_shnum
+    symbols, lines = Symbols(bytes(data)), Lines(bytes(data))
+    assert symbols.name_at(BASE) == "" and lines.at(BASE) is None
+    assert symbols.problem.startswith("symbols cannot be read: 0 section headers of 0 bytes at 0x")
+    assert lines.problem.startswith("DWARF cannot be read: 0 section headers")
+
+
 def test_a_moved_file_has_moved_names() -> None:
     there = Symbols(GUEST, 0x1000)
     here = Symbols(GUEST)
