@@ -70,7 +70,7 @@ def find_field(snapshot: Callable[[], bytes], size: int, probes: list[Callable[[
         candidates = here if candidates is None else candidates & here
     if candidates is None or len(candidates) != 1:
         raise UnknownUnicorn(what)
-    return candidates.pop()
+    return int(candidates.pop())
 
 
 class Core:

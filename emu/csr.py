@@ -11,7 +11,7 @@ from emu.traps import M, S
 TIME, TIMEH = 0xC01, 0xC81
 MENVCFG, MENVCFGH, SENVCFG, MCOUNTINHIBIT, MCONFIGPTR = 0x30A, 0x31A, 0x10A, 0x320, 0xF15
 HARDWIRED_ZERO = (MENVCFG, MENVCFGH, SENVCFG, MCOUNTINHIBIT, MCONFIGPTR)
-"""Every field of these may be read-only zero (privileged 3.1.12, 3.1.17 to 3.1.18, 4.1.10), so that is what they are."""
+"""Every field of these may be read-only zero (privileged 3.1.12, 3.1.17, 3.1.18, 4.1.10), and so they are."""
 COUNTER_TM = 2
 
 

@@ -9,7 +9,7 @@ LOAD, LOAD_FP, STORE, STORE_FP, AMO, SYSTEM = 0x03, 0x07, 0x23, 0x27, 0x2F, 0x73
 
 
 class CsrOp(NamedTuple):
-    """A Zicsr instruction: `source` is the value of rs1 or the immediate; `writes` as 2.8 of the unprivileged manual."""
+    """A Zicsr instruction: `source` is the value of rs1 or the immediate; `writes`: see Zicsr."""
 
     csr: int
     rd: int

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 import unicorn.riscv_const as rc
-from unicorn import Uc, UcError
+from unicorn import Uc, UcError  # type: ignore[attr-defined]  # it re-exports them unannounced
 from unicorn.unicorn_const import (
     UC_ARCH_RISCV,
     UC_HOOK_INSN_INVALID,
@@ -82,7 +82,8 @@ class Hart:
     def __init__(self, ram: Ram, xlen: int, time: Callable[[], int] = lambda: 0) -> None:
         self.ram = ram
         self.xlen = xlen
-        self.uc: Any = Uc(UC_ARCH_RISCV, UC_MODE_RISCV64 if xlen == 64 else UC_MODE_RISCV32)
+        engine: Any = Uc  # its methods have no types
+        self.uc: Any = engine(UC_ARCH_RISCV, UC_MODE_RISCV64 if xlen == 64 else UC_MODE_RISCV32)
         model = rc.UC_CPU_RISCV64_SIFIVE_U54 if xlen == 64 else rc.UC_CPU_RISCV32_SIFIVE_U34
         self.uc.ctl_set_cpu_model(model)
         self._ram_address = ctypes.addressof(ctypes.c_char.from_buffer(ram.buffer))
@@ -270,7 +271,7 @@ class Hart:
         enter(core, cause, pc, tval)
 
     def _on_invalid(self, uc: Any, data: Any) -> bool:
-        """ebreak and c.ebreak come here, pc on the instruction. The core would go on and fail in the end: start again."""
+        """ebreak and c.ebreak come here, pc on the instruction. The core would go on and fail: start again."""
         pc = self.core.pc.value
         self._entered = True
         self._limit.value = 0

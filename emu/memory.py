@@ -1,4 +1,4 @@
-"""Guest memory with a bounds-checked face: the machine's own RAM, and the same face over a borrowed Unicorn instance."""
+"""Guest memory, bounds-checked: the machine's own RAM, and the same face over a borrowed Unicorn instance."""
 
 from __future__ import annotations
 

@@ -33,25 +33,25 @@ class Access(Enum):
 RO, WO, RW, W1C = Access.RO, Access.WO, Access.RW, Access.W1C
 
 
-class u8(int):  # noqa: N801  (named as the specification and Rust name it)
+class u8(int):
     """A plain number in one byte."""
 
     bytes_ = 1
 
 
-class u16(int):  # noqa: N801
+class u16(int):
     """A plain number in two bytes."""
 
     bytes_ = 2
 
 
-class u32(int):  # noqa: N801
+class u32(int):
     """A plain number in four bytes."""
 
     bytes_ = 4
 
 
-class addr32(int):  # noqa: N801
+class addr32(int):
     """Half of an address: a number that reads best in hexadecimal."""
 
     bytes_ = 4

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 
 BASE = 0x80000000
-NAMES = "zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6".split()
+NAMES = """
+    zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5
+    a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6
+""".split()  # noqa: SIM905
 REGISTERS = {name: i for i, name in enumerate(NAMES)} | {f"x{i}": i for i in range(32)}
 CSRS = {
     "sstatus": 0x100, "sie": 0x104, "stvec": 0x105, "scounteren": 0x106, "sscratch": 0x140, "sepc": 0x141,
@@ -19,8 +22,9 @@ CSRS = {
 }  # fmt: skip
 R = {"add": (0x33, 0, 0), "sub": (0x33, 0, 32), "xor": (0x33, 4, 0), "or": (0x33, 6, 0), "and": (0x33, 7, 0),
      "mul": (0x33, 0, 1), "sltu": (0x33, 3, 0)}  # fmt: skip
-I = {"addi": (0x13, 0), "xori": (0x13, 4), "ori": (0x13, 6), "andi": (0x13, 7), "slli": (0x13, 1), "srli": (0x13, 5),
-     "lb": (3, 0), "lh": (3, 1), "lw": (3, 2), "ld": (3, 3), "lbu": (3, 4), "lhu": (3, 5), "jalr": (0x67, 0)}  # fmt: skip
+IMMEDIATE = {"addi": (0x13, 0), "xori": (0x13, 4), "ori": (0x13, 6), "andi": (0x13, 7), "slli": (0x13, 1), "srli": (0x13, 5),
+             "lb": (3, 0), "lh": (3, 1), "lw": (3, 2), "ld": (3, 3), "lbu": (3, 4), "lhu": (3, 5),
+             "jalr": (0x67, 0)}  # fmt: skip
 STORES = {"sb": 0, "sh": 1, "sw": 2, "sd": 3}
 BRANCHES = {"beq": 0, "bne": 1, "blt": 4, "bge": 5, "bltu": 6, "bgeu": 7}
 CSR_OPS = {"csrrw": 1, "csrrs": 2, "csrrc": 3, "csrrwi": 5, "csrrsi": 6, "csrrci": 7}
@@ -61,7 +65,7 @@ class Assembler:
     def word(self, value: int, size: int = 4) -> None:
         self.out += (value & (1 << 8 * size) - 1).to_bytes(size, "little")
 
-    def emit(self, op: str, args: list[str]) -> None:  # noqa: PLR0912
+    def emit(self, op: str, args: list[str]) -> None:
         reg = [REGISTERS.get(a, 0) for a in args]
         if op in FIXED:
             self.word(FIXED[op])
@@ -70,11 +74,12 @@ class Assembler:
         elif op in R:
             code, f3, f7 = R[op]
             self.word(f7 << 25 | reg[2] << 20 | reg[1] << 15 | f3 << 12 | reg[0] << 7 | code)
-        elif op in I:
+        elif op in IMMEDIATE:
             self.emit_i(op, args, reg)
         elif op in STORES:
             offset, base = self.address(args[1])
-            self.word((offset >> 5 & 127) << 25 | reg[0] << 20 | base << 15 | STORES[op] << 12 | (offset & 31) << 7 | 0x23)
+            split = (offset >> 5 & 127) << 25 | (offset & 31) << 7
+            self.word(split | reg[0] << 20 | base << 15 | STORES[op] << 12 | 0x23)
         elif op in BRANCHES:
             d = self.value(args[2]) - self.here
             imm = (d >> 12 & 1) << 31 | (d >> 5 & 63) << 25 | (d >> 1 & 15) << 8 | (d >> 11 & 1) << 7
@@ -83,11 +88,12 @@ class Assembler:
             csr = CSRS.get(args[1]) or int(args[1], 0)
             source = int(args[2], 0) if op.endswith("i") else reg[2]
             self.word(csr << 20 | source << 15 | CSR_OPS[op] << 12 | reg[0] << 7 | 0x73)
-        elif "." in op and op.split(".")[0] in AMO:
-            kind, width = op.split(".")
+        elif op.partition(".")[0] in AMO:
+            kind, _, width = op.partition(".")
             source = 0 if kind == "lr" else reg[1]
             base = REGISTERS[args[-1].strip("()")]
-            self.word(AMO[kind] << 27 | source << 20 | base << 15 | (3 if width == "d" else 2) << 12 | reg[0] << 7 | 0x2F)
+            size = 3 if width == "d" else 2
+            self.word(AMO[kind] << 27 | source << 20 | base << 15 | size << 12 | reg[0] << 7 | 0x2F)
         else:
             self.pseudo(op, args, reg)
 
@@ -97,7 +103,7 @@ class Assembler:
         return self.value(match[1]) if match[1] else 0, REGISTERS[match[2]]
 
     def emit_i(self, op: str, args: list[str], reg: list[int]) -> None:
-        code, f3 = I[op]
+        code, f3 = IMMEDIATE[op]
         if code == 3:
             offset, base = self.address(args[1])
         else:
@@ -105,7 +111,7 @@ class Assembler:
         assert -2048 <= offset < 2048, (op, args)
         self.word((offset & 0xFFF) << 20 | base << 15 | f3 << 12 | reg[0] << 7 | code)
 
-    def pseudo(self, op: str, args: list[str], reg: list[int]) -> None:
+    def pseudo(self, op: str, args: list[str], reg: list[int]) -> None:  # noqa: PLR0912
         match op:
             case "li":
                 self.li(args[0], int(args[1], 0))

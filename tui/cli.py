@@ -1,4 +1,4 @@
-"""The command line: `virtscope run`, `show`, `demo` and `errors`. Wrong input is one line on standard error and exit code 2."""
+"""The command line: `virtscope run`, `show`, `demo` and `errors`. Wrong input: one line, exit code 2."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("image", nargs="?", metavar="IMAGE", help="an ELF or a flat binary; starts in M-mode")
     add("--device", action="append", default=[], metavar="NAME[,key=value...]",
-        help="rng | blk,file=disk.img[,readonly][,serial=X] | console[,cols=N,rows=N,input=PATH,output=PATH]")  # fmt: skip
+        help="rng | blk,file=PATH[,readonly][,serial=X] | console[,cols=N,rows=N,input=PATH,output=PATH]")  # fmt: skip
     add("--ram", default="256M", metavar="SIZE", help="size of RAM at 0x80000000 (256M)")
     add("--bios", metavar="FILE|none", help="firmware that starts in M-mode at 0x80000000 (OpenSBI)")
     add("--kernel", metavar="FILE", help="what the firmware enters in S-mode; without --bios it starts in M-mode")

@@ -10,12 +10,13 @@ HEADINGS = ("scenario", "configured", "error", "status", "status (tock)", "in a 
 
 def table() -> list[tuple[str, ...]]:
     """The table as run now, host-side (both personalities) and by a guest under emulation on rv32 and rv64."""
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for scenario, row in zip(SCENARIOS, rows(), strict=True):
         host = run(scenario)
         guests = {xlen: initialize_in_guest(scenario, xlen) for xlen in (32, 64)}
         differ = [f"rv{xlen}: {outcome}" for xlen, outcome in guests.items() if outcome != host]
-        lines.append((row.scenario, row.configured, row.error, row.status, row.tock_status, ", ".join(differ) or "the same"))
+        verdict = ", ".join(differ) or "the same"
+        lines.append((row.scenario, row.configured, row.error, row.status, row.tock_status, verdict))
     return lines
 
 

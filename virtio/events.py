@@ -33,7 +33,7 @@ class StatusChanged(Event):
 
 @dataclass(slots=True)
 class FeaturesNegotiated(Event):
-    """FEATURES_OK was written: the device `offered`, the driver `accepted` (64-bit words); `ok` if the device agreed."""
+    """FEATURES_OK was written: the device `offered`, the driver `accepted` (64-bit words), `ok`: agreed."""
 
     kind: ClassVar[str] = "features"
 
