@@ -1,10 +1,9 @@
 """The tock personality against golden traces: the accesses of Tock's own transport, in its order."""
 
 import pytest
-from virtio.devices.console import Console
-from virtio.testing import Pair, pair
 
 from virtio.device import Device
+from virtio.devices.console import Console
 from virtio.devices.rng import Rng
 from virtio.drivers.arena import Arena
 from virtio.drivers.console import ConsoleDriver
@@ -14,6 +13,7 @@ from virtio.drivers.tock import TockTransport
 from virtio.drivers.types import VirtIODeviceType
 from virtio.errors import FeatureNegotiationFailed, TockPanic, UnknownDeviceType, VirtIOInitializationError
 from virtio.scenarios import SCENARIOS, FaultySlot, ScenarioDriver, slot
+from virtio.testing import Pair, pair
 
 TRACE = """
 R000 R004 R008 W070=0 R070 W070=1 R070 W070=3 W014=0 R010 W014=1 R010

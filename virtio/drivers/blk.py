@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from enum import IntEnum
 from itertools import pairwise
 from typing import ClassVar
 
@@ -12,31 +11,12 @@ from virtio.drivers.base import QueueDriver
 from virtio.drivers.queue import Piece
 from virtio.drivers.types import VirtIODeviceType
 from virtio.errors import BadAnswer, DriverMisuse, RequestFailed
-from virtio.spec import BlkFeature, mask
+from virtio.spec import BlkFeature, BlkRequest, BlkStatus, mask
 
 SECTOR = 512
 HEADER = struct.Struct("<IIQ")
 SEGMENT = struct.Struct("<QII")
 ID_SIZE = 20
-
-
-class BlkType(IntEnum):
-    """Request types (5.2.6)."""
-
-    IN = 0
-    OUT = 1
-    FLUSH = 4
-    GET_ID = 8
-    DISCARD = 11
-    WRITE_ZEROES = 13
-
-
-class BlkStatus(IntEnum):
-    """The last byte of a request (5.2.6)."""
-
-    OK = 0
-    IOERR = 1
-    UNSUPP = 2
 
 
 class BlkDriver(QueueDriver):
@@ -76,35 +56,36 @@ class BlkDriver(QueueDriver):
         self._check_range(sector, count)
         data = b""
         for first, size in self._batches(count * SECTOR):
-            data += self.request(BlkType.IN, sector + first // SECTOR, room=size)
+            data += self.request(BlkRequest.IN, sector + first // SECTOR, room=size)
         return data
 
     def write(self, sector: int, data: bytes) -> None:
         """Write whole sectors from `sector` on."""
         if len(data) % SECTOR:
             raise DriverMisuse(f"{len(data)} bytes are no whole number of sectors of {SECTOR} (5.2.6.1)")
+        self._check_writable()
         self._check_range(sector, len(data) // SECTOR)
         for first, size in self._batches(len(data)):
-            self.request(BlkType.OUT, sector + first // SECTOR, data[first : first + size])
+            self.request(BlkRequest.OUT, sector + first // SECTOR, data[first : first + size])
 
     def flush(self) -> None:
         """Make everything written so far stay."""
         self._need(BlkFeature.FLUSH)
-        self.request(BlkType.FLUSH, 0)
+        self.request(BlkRequest.FLUSH, 0)
 
     def get_id(self) -> str:
         """The serial number of the disk: at most 20 bytes."""
-        return self.request(BlkType.GET_ID, 0, room=ID_SIZE).split(b"\0")[0].decode("latin-1")
+        return self.request(BlkRequest.GET_ID, 0, room=ID_SIZE).split(b"\0")[0].decode("latin-1")
 
     def discard(self, sector: int, count: int) -> None:
         """The device may forget `count` sectors from `sector` on."""
         self._need(BlkFeature.DISCARD)
-        self._segments(BlkType.DISCARD, sector, count, limit_at=36, flags=0)
+        self._segments(BlkRequest.DISCARD, sector, count, limit_at=36, flags=0)
 
     def write_zeroes(self, sector: int, count: int, *, unmap: bool = False) -> None:
         """Zero `count` sectors from `sector` on; `unmap` lets the device forget them where it may."""
         self._need(BlkFeature.WRITE_ZEROES)
-        self._segments(BlkType.WRITE_ZEROES, sector, count, limit_at=48, flags=int(unmap))
+        self._segments(BlkRequest.WRITE_ZEROES, sector, count, limit_at=48, flags=int(unmap))
 
     def request(
         self, kind: int, sector: int, data: bytes = b"", room: int = 0, *,
@@ -115,7 +96,7 @@ class BlkDriver(QueueDriver):
         `cuts` says where the readable bytes (header, data) are cut into descriptors, `room_cuts` the writable ones
         (room, status): byte positions; by default between their parts and at `size_max` (2.7.4: any cut will do).
         """
-        name = BlkType(kind).name if kind in BlkType._value2member_map_ else f"request type {kind}"
+        name = BlkRequest(kind).name if kind in BlkRequest._value2member_map_ else f"request type {kind}"
         readable, writable = HEADER.size + len(data), room + 1
         out, back = self.buffer(readable), self.buffer(writable)
         self.memory.write(out, HEADER.pack(kind, 0, sector) + data)
@@ -155,7 +136,8 @@ class BlkDriver(QueueDriver):
             raise DriverMisuse(f"a queue of {self.queues[0].size} with size_max {self.size_max} has no room for data")
         return ((first, min(largest, size - first)) for first in range(0, size, largest or 1))
 
-    def _segments(self, kind: BlkType, sector: int, count: int, *, limit_at: int, flags: int) -> None:
+    def _segments(self, kind: BlkRequest, sector: int, count: int, *, limit_at: int, flags: int) -> None:
+        self._check_writable()
         self._check_range(sector, count)
         (limit,) = self.transport.read_config((limit_at, 4))
         if limit == 0:
@@ -166,6 +148,10 @@ class BlkDriver(QueueDriver):
     def _need(self, feature: BlkFeature) -> None:
         if not self.has(feature):
             raise DriverMisuse(f"{feature.name} was not negotiated: the device does not offer it")
+
+    def _check_writable(self) -> None:
+        if self.readonly:
+            raise DriverMisuse("the disk is read-only (RO was negotiated)")
 
     def _check_range(self, sector: int, count: int) -> None:
         if sector < 0 or count <= 0 or sector + count > self.capacity:  # (5.2.6.1)

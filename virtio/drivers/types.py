@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import ClassVar, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 
 class VirtIODeviceType(IntEnum):
@@ -116,7 +116,6 @@ class VirtIODeviceDriver(ABC):
 class Transport(Protocol):
     """What a queue or a driver needs of its transport."""
 
-    DRIVER_BITS: ClassVar[int]
     negotiated: int
 
     def queue_notify(self, queue_id: int) -> None: ...
