@@ -1,0 +1,164 @@
+"""emu/loader.py: what goes where in RAM, and what does not fit."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import struct
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from elfs import make_elf
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from emu.errors import InputError
+from emu.loader import (
+    MIB,
+    fw_dynamic_info,
+    kernel_address,
+    kernel_room,
+    load_image,
+    place,
+    plan,
+    read_image,
+)
+from emu.memory import Ram
+
+BASE = 0x80000000
+
+
+def ram(mib: int = 64) -> Ram:
+    return Ram(BASE, mib * MIB)
+
+
+def linux_header(text_offset: int, image_size: int) -> bytes:
+    return struct.pack(
+        "<IIQQQII8s8s4sI", 0xA0D1, 0, text_offset, image_size, 0, 2, 0, bytes(8), b"RISCV\0\0\0", b"RSC\x05", 0
+    )
+
+
+def test_place_copies_and_clears_what_follows() -> None:
+    memory = ram(4)
+    memory.write(BASE, b"\xff" * (3 * MIB))
+    place(memory, BASE + 16, b"abc", "a.bin", 2 * MIB + 5)
+    assert memory.read(BASE, 20) == b"\xff" * 16 + b"abc\0"
+    assert memory.read(BASE + 19, 2 * MIB + 2) == bytes(2 * MIB + 2)
+    assert memory.read(BASE + 16 + 2 * MIB + 5, 1) == b"\xff"
+
+
+@pytest.mark.parametrize(
+    ("address", "size", "message"),
+    [
+        (BASE + 4 * MIB - 2, 3, "RAM too small: a.bin takes 0x3 bytes at 0x803ffffe, RAM is 0x80000000 to 0x80400000"),
+        (BASE + 8 * MIB, 3, "RAM too small: a.bin takes 0x3 bytes at 0x80800000"),
+        (0, 3, "outside RAM: a.bin takes 0x3 bytes at 0x0, RAM is 0x80000000 to 0x80400000 (4 MiB)"),
+        (BASE, 4 * MIB + 1, "RAM too small: a.bin takes 0x400001 bytes at 0x80000000"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_size_and_address(address: int, size: int, message: str) -> None:
+    with pytest.raises(InputError, match="^" + re.escape(message)):
+        place(ram(4), address, b"abc", "a.bin", size)
+
+
+def test_the_last_byte_of_ram_can_be_used() -> None:
+    memory = ram(4)
+    place(memory, BASE + 4 * MIB - 3, b"abc", "a.bin")
+    assert memory.read(BASE + 4 * MIB - 3, 3) == b"abc"
+
+
+def test_an_elf_and_a_flat_binary_are_told_apart(tmp_path: Path) -> None:
+    elf, flat = tmp_path / "a.elf", tmp_path / "a.bin"
+    elf.write_bytes(make_elf([(BASE + 0x100, b"code", 12)], entry=BASE + 0x104))
+    flat.write_bytes(b"raw code")
+    memory = ram(4)
+    memory.write(BASE + 0x104, b"\xff" * 8)
+    image = load_image(elf, memory, BASE)
+    assert (image.entry, image.xlen, memory.read(BASE + 0x100, 12)) == (BASE + 0x104, 64, b"code" + bytes(8))
+    image = load_image(flat, memory, BASE + 0x2000)
+    assert (image.entry, image.xlen, memory.read(BASE + 0x2000, 8)) == (BASE + 0x2000, None, b"raw code")
+    assert image.symbols.name_at(BASE + 0x2000) == "" and image.end == BASE + 0x2008
+
+
+def test_files_that_cannot_be_images_are_named(tmp_path: Path) -> None:
+    empty, packed = tmp_path / "empty.bin", tmp_path / "Image.gz"
+    empty.write_bytes(b"")
+    packed.write_bytes(gzip.compress(b"kernel"))
+    with pytest.raises(InputError, match=re.escape(f"{empty}: the file is empty")):
+        read_image(empty, BASE)
+    with pytest.raises(InputError, match=re.escape(f"{packed}: compressed by gzip; unpack it first")):
+        read_image(packed, BASE)
+
+
+def test_an_elf_segment_outside_ram_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "low.elf"
+    path.write_bytes(make_elf([(0x1000, b"code", 4)], entry=0x1000))
+    with pytest.raises(InputError, match=r"^outside RAM: .*low\.elf takes 0x4 bytes at 0x1000"):
+        load_image(path, ram(4), BASE)
+
+
+def test_a_kernel_goes_where_its_header_says_or_where_linux_wants_it(tmp_path: Path) -> None:
+    kernel, boot_loader = tmp_path / "Image", tmp_path / "u-boot.bin"
+    kernel.write_bytes(linux_header(6 * MIB, 9 * MIB) + b"code")
+    boot_loader.write_bytes(b"code")
+    memory = ram()
+    assert kernel_address(memory, 64, kernel) == kernel_address(memory, 32, kernel) == BASE + 6 * MIB
+    assert kernel_address(memory, 64, boot_loader) == BASE + 2 * MIB
+    assert kernel_address(memory, 32, boot_loader) == BASE + 4 * MIB
+    assert kernel_room(read_image(kernel, BASE)) == 9 * MIB
+    assert kernel_room(read_image(boot_loader, BASE)) == 4
+
+
+def test_the_device_tree_is_near_the_end_and_the_initrd_in_the_middle() -> None:
+    where = plan(ram(128), BASE + 38 * MIB, 3000, 5 * MIB)
+    assert where.dtb == BASE + 126 * MIB
+    assert where.initrd == (BASE + 64 * MIB, BASE + 69 * MIB)
+
+
+def test_a_large_kernel_pushes_the_initrd_up() -> None:
+    where = plan(ram(128), BASE + 100 * MIB + 1, 3000, 5 * MIB)
+    assert where.initrd == (BASE + 100 * MIB + 4096, BASE + 105 * MIB + 4096)
+
+
+def test_small_ram_is_used_to_the_last_page() -> None:
+    where = plan(ram(4), BASE + 3 * MIB, 3000, MIB - 9 * 4096)
+    assert where.initrd is not None and where.initrd[0] >= BASE + 3 * MIB and where.initrd[1] <= where.dtb
+    assert plan(ram(4), BASE + 3 * MIB, 3000).dtb >= BASE + 3 * MIB
+
+
+def test_what_is_too_much_for_ram_is_named() -> None:
+    message = "RAM too small: an initrd of 0x500000 and a device tree of 0xbb8 bytes do not fit between 0x80300000 and"
+    with pytest.raises(InputError, match="^" + re.escape(message)):
+        plan(ram(4), BASE + 3 * MIB, 3000, 5 * MIB)
+    with pytest.raises(InputError, match=r"^RAM too small: a device tree of 0xbb8 bytes do not fit between 0x803ff000"):
+        plan(ram(4), BASE + 4 * MIB - 4096, 3000)
+
+
+@given(st.integers(1, 512), st.integers(0, 600 * MIB), st.integers(1, 1 << 20), st.integers(0, 300 * MIB))
+def test_nothing_overlaps_and_all_is_inside_ram(mib: int, used: int, dtb_size: int, initrd_size: int) -> None:
+    memory = ram(mib)
+    end = memory.base + memory.size
+    try:
+        where = plan(memory, BASE + used, dtb_size, initrd_size)
+    except InputError:
+        return
+    parts = [(BASE, BASE + used), (where.dtb, where.dtb + dtb_size + 16384), (where.info, where.info + 48)]
+    if initrd_size:
+        assert where.initrd is not None
+        parts.append(where.initrd)
+    parts.sort()
+    assert all(first[1] <= second[0] for first, second in pairwise(parts))
+    assert parts[-1][1] <= end and where.dtb % 4096 == 0 and where.info % 8 == 0
+
+
+@given(st.integers(4, 64), st.integers(0, 32 * MIB), st.integers(1, 16 * MIB))
+def test_what_fits_is_placed(mib: int, used: int, initrd_size: int) -> None:
+    assume(used + initrd_size + 64 * 1024 <= mib * MIB)
+    where = plan(ram(mib), BASE + used, 4096, initrd_size)
+    assert where.initrd is not None and where.initrd[1] - where.initrd[0] == initrd_size
+
+
+def test_fw_dynamic_is_told_where_to_go() -> None:
+    assert struct.unpack("<6Q", fw_dynamic_info(64, 0x80200000, 0)) == (0x4942534F, 2, 0x80200000, 1, 0, 0)
+    assert struct.unpack("<6I", fw_dynamic_info(32, 0x80400000, 3)) == (0x4942534F, 2, 0x80400000, 1, 0, 3)
