@@ -66,6 +66,11 @@ class Device:
         if self.trace.on:
             self.trace.publish(Notice(self.source, f"{self.name}: {message}"))
 
+    def fail(self, reason: str) -> None:
+        """The device cannot go on: DEVICE_NEEDS_RESET (2.1.2), and no queue is served until the reset."""
+        if self.host is not None:
+            self.host.needs_reset(reason)
+
     def on_notify(self, queue: Queue, name: str) -> None:
         """The driver kicked `queue` (called after DRIVER_OK only): pop chains, push them back."""
 

@@ -7,7 +7,7 @@ What the driver does wrong is published as a `SpecViolation`; only what cannot w
 from __future__ import annotations
 
 from emu.irq import Line
-from emu.memory import Memory
+from emu.memory import BadAddress, Memory
 from emu.regs import reads, writes
 from emu.trace import NO_TRACE, Notice, Trace
 from virtio import status as device_status
@@ -15,7 +15,8 @@ from virtio.accesses import misuse
 from virtio.config_space import ConfigSpace
 from virtio.describe import describe
 from virtio.device import Device
-from virtio.events import ConfigChanged, FeaturesNegotiated, InterruptStatusChanged, QueueNotified, StatusChanged
+from virtio.events import ConfigChanged, FeaturesNegotiated, QueueNotified, StatusChanged
+from virtio.interrupt import Pending
 from virtio.queue.split import Queue
 from virtio.queue_registers import QueueRegisters
 from virtio.registers import CONFIG, VirtioMmio
@@ -49,9 +50,8 @@ class MmioTransport(QueueRegisters):
         super().__init__(name, trace)
         self.device = device
         self.model = device or NoDevice()
-        self.irq = irq
+        self.pending = Pending(irq, trace, name)
         self.status = 0
-        self.interrupt_status = 0
         self.generation = 0
         self.accepted = 0
         self.device_features_sel: int = 0
@@ -72,6 +72,11 @@ class MmioTransport(QueueRegisters):
         if device is None:
             self._loads = {register.offset: self._loads[register.offset] for register in KNOWN_EMPTY}
             self._stores = {}
+
+    @property
+    def interrupt_status(self) -> int:
+        """InterruptStatus: what the driver has not acknowledged."""
+        return self.pending.status
 
     def load(self, offset: int, width: int) -> int:
         """Read `width` bytes at `offset` of the slot."""
@@ -109,7 +114,7 @@ class MmioTransport(QueueRegisters):
         if self.trace.on:
             self.trace.publish(ConfigChanged(self.name, self.generation))
         if self.status & DRIVER_OK:
-            self._interrupt(Interrupt.CONFIG_CHANGE)
+            self.pending.add(Interrupt.CONFIG_CHANGE)
 
     def needs_reset(self, reason: str) -> None:
         """The device cannot go on (2.1.2): no ring is touched until the driver resets it."""
@@ -119,12 +124,12 @@ class MmioTransport(QueueRegisters):
             self.trace.publish(Notice(self.name, f"{self.model.name} needs a reset: {reason}"))
         self._change_status(self.status | NEEDS_RESET)
         if self.status & DRIVER_OK:
-            self._interrupt(Interrupt.CONFIG_CHANGE)
+            self.pending.add(Interrupt.CONFIG_CHANGE)
 
     def chain_used(self, queue: Queue) -> None:
         """A chain went back to the driver; during a notification the interrupt waits for its end."""
         if not self._serving and queue.interrupt_wanted():
-            self._interrupt(Interrupt.USED_BUFFER)
+            self.pending.add(Interrupt.USED_BUFFER)
 
     def ring_reset_negotiated(self) -> bool:
         return self.model.has(Feature.RING_RESET)
@@ -191,20 +196,23 @@ class MmioTransport(QueueRegisters):
             self._serving = True
             try:
                 self.model.on_notify(queue, queue.name)
+            except BadAddress as error:  # borrowed memory can go away between the check and the use
+                self.violation("inv.buffer-in-ram", "2.7.5", f"queue {value}: {error}")
+                self.needs_reset(str(error))
             finally:
                 self._serving = False
             self._interrupt_if_wanted()
 
     @reads(VirtioMmio.InterruptStatus)
     def _interrupt_status(self) -> int:
-        return self.interrupt_status
+        return self.pending.status
 
     @writes(VirtioMmio.InterruptACK)
     def _interrupt_ack(self, value: int) -> None:
         undefined = value & ~int(Interrupt.USED_BUFFER | Interrupt.CONFIG_CHANGE)
         if undefined:
             self.violation("mmio.irq-ack-no-undef", "4.2.2.2", f"InterruptACK: undefined bits {undefined:#x}")
-        self._set_interrupt_status(self.interrupt_status & ~value)
+        self.pending.remove(value)
 
     @reads(VirtioMmio.Status)
     def _status(self) -> int:
@@ -241,7 +249,7 @@ class MmioTransport(QueueRegisters):
             queue.reset()
         self.accepted = self.model.negotiated = 0
         self.device_features_sel = self.driver_features_sel = self.queue_sel = 0
-        self._set_interrupt_status(0)
+        self.pending.remove(ALL_ONES)
         self._change_status(0)
         self.model.on_reset()
 
@@ -273,21 +281,10 @@ class MmioTransport(QueueRegisters):
         if new & ~old & DRIVER_OK:
             self.model.on_driver_ok()
 
-    def _interrupt(self, event: Interrupt) -> None:
-        self._set_interrupt_status(self.interrupt_status | event)
-
     def _interrupt_if_wanted(self) -> None:
         # not any(): each queue starts a new count of its pushed chains
         if [queue for queue in self.queues if queue.interrupt_wanted()]:
-            self._interrupt(Interrupt.USED_BUFFER)
-
-    def _set_interrupt_status(self, status: int) -> None:
-        """The wire is up as long as a bit is set (4.2.3.4)."""
-        if status != self.interrupt_status:
-            self.interrupt_status = status
-            if self.trace.on:
-                self.trace.publish(InterruptStatusChanged(self.name, status))
-        self.irq.set(status != 0)
+            self.pending.add(Interrupt.USED_BUFFER)
 
     def _odd(self, op: str, offset: int, width: int) -> bool:
         """Publish what is wrong with an access that no handler took; True if QEMU would cut it into two good ones."""
