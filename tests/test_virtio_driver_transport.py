@@ -4,9 +4,9 @@ import io
 
 import pytest
 
-from emu.bus import Bus
+from emu.machine import Machine, MachineConfig, slot_base
 from emu.memory import Ram
-from emu.trace import NO_TRACE, RegisterAccess
+from emu.trace import RegisterAccess
 from virtio.devices.blk import Blk
 from virtio.devices.rng import Rng
 from virtio.drivers.arena import Arena
@@ -25,6 +25,7 @@ from virtio.errors import (
     TraceMismatch,
     UnknownDeviceType,
 )
+from virtio.mmio import MmioTransport
 from virtio.scenarios import FaultySlot, Mode, ScenarioDriver
 from virtio.spec import DeviceStatus, Interrupt
 from virtio.testing import Pair, pair
@@ -267,20 +268,19 @@ def test_a_replay_ends_with_the_recording() -> None:
         ReplayPort([event], "virtio0").finish()
 
 
-def test_a_running_machines_slot_is_a_port() -> None:
-    class Machine:
-        """What the port sees of a machine."""
-
-        bus = Bus(NO_TRACE)
-
-    p = pair(Rng())
-    Machine.bus.add("virtio0", 0x10001000, 0x1000, p.transport)
-    for port in (
-        BusPort(Machine.bus, 0x10001000),
-        MachinePort(Machine, 0x10001000),
-        FunctionPort(Machine.bus.load, Machine.bus.store, 0x10001000),
-    ):
-        assert len(started(port, p.memory).read(32)) == 32
+def test_the_slot_of_a_guest_machine_is_a_port() -> None:
+    machine = Machine(MachineConfig(64, 2 << 20, lambda data: None))
+    name = "virtio0"
+    slot = MmioTransport(Rng(), machine.ram, machine.slot_line(0, name), machine.trace, name)
+    machine.mount(0, name, slot)
+    base = slot_base(0)
+    ports = (
+        MachinePort(machine, base),
+        BusPort(machine.bus, base),
+        FunctionPort(machine.bus.load, machine.bus.store, base),
+    )
+    for port in ports:
+        assert len(started(port, machine.ram).read(32)) == 32
 
 
 def started(port: object, memory: Ram) -> RngDriver:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tui.guests import initialize_in_guest
 from virtio import errors
 from virtio.drivers.types import ErrorCode, VirtIODeviceType
 from virtio.outcomes import Code, Outcome, find, line, outcome, parse
@@ -15,6 +16,12 @@ both = pytest.mark.parametrize("personality", ["virtscope", "tock"])
 @both
 def test_each_scenario_comes_to_its_error_payload_and_status(scenario: Scenario, personality: str) -> None:
     assert run(scenario, personality) == scenario.expected(personality)
+
+
+@by_name
+@pytest.mark.parametrize("xlen", [32, 64])
+def test_a_driver_in_a_guest_comes_to_the_same(scenario: Scenario, xlen: int) -> None:
+    assert initialize_in_guest(scenario, xlen) == run(scenario) == scenario.expected()
 
 
 def test_every_variant_has_a_scenario_and_an_exception() -> None:
