@@ -48,7 +48,7 @@ def find_state(peek: Peek, handle: int, gprs: bytes) -> int:
     """The address of the CPU state: it begins with x0, then `gprs` (the marked x1 to x31)."""
     word = len(gprs) // 31
     head = peek(handle, HANDLE_SIZE)
-    found = set()
+    found: set[int] = set()
     for (pointer,) in struct.iter_unpack("<Q", head[: len(head) // 8 * 8]):
         if 0x10000 < pointer < 1 << 47:
             at = peek(pointer, 0x10000).find(gprs)
@@ -70,7 +70,7 @@ def find_field(snapshot: Callable[[], bytes], size: int, probes: list[Callable[[
         candidates = here if candidates is None else candidates & here
     if candidates is None or len(candidates) != 1:
         raise UnknownUnicorn(what)
-    return int(candidates.pop())
+    return candidates.pop()
 
 
 class Core:

@@ -28,11 +28,12 @@ from unicorn.unicorn_const import (
 
 from emu.bus import Region
 from emu.csr import Csrs
-from emu.decode import csr_op, is_wide, memory_access
+from emu.decode import csr_op, memory_access
+from emu.halves import Halves
 from emu.memory import BadAddress, Ram
 from emu.mmu import translate
 from emu.probe import NOWHERE, find_core, find_counter
-from emu.traps import WITH_ADDRESS, Cause, Irq, M, enter
+from emu.traps import WITH_ADDRESS, Cause, Irq, M, Mstatus, enter
 
 
 class Stop(Enum):
@@ -40,40 +41,6 @@ class Stop(Enum):
 
     LIMIT = "limit"
     WAITING = "wfi"
-
-
-class Halves:
-    """Puts 8-byte accesses together again: the engine hands them over as two of four bytes, the low one first."""
-
-    def __init__(self, hart: Hart, region: Region) -> None:
-        self.hart = hart
-        self.region = region
-        self._when, self._where, self._half = -1, -1, 0
-
-    def _first_half(self, offset: int, width: int) -> bool:
-        return width == 4 and offset % 8 == 0 and is_wide(self.hart.fetch(self.hart.pc))
-
-    def _second_half(self, offset: int) -> bool:
-        return offset == self._where and self.hart.instructions == self._when
-
-    def load(self, offset: int, width: int) -> int:
-        if self._second_half(offset):
-            self._when = -1
-            return self._half
-        if not self._first_half(offset, width):
-            return self.region.load(offset, width)
-        value = self.region.load(offset, 8)
-        self._when, self._where, self._half = self.hart.instructions, offset + 4, value >> 32
-        return value & 0xFFFFFFFF
-
-    def store(self, offset: int, width: int, value: int) -> None:
-        if self._second_half(offset):
-            self._when = -1
-            self.region.store(offset - 4, 8, value << 32 | self._half)
-        elif self._first_half(offset, width):
-            self._when, self._where, self._half = self.hart.instructions, offset + 4, value
-        else:
-            self.region.store(offset, width, value)
 
 
 class Hart:
@@ -268,7 +235,16 @@ class Hart:
             cause = Cause.ECALL_U + core.priv.value
         elif cause in WITH_ADDRESS:
             tval = core.badaddr.value
+        mprv = core.priv.value == M and core.mstatus.value & Mstatus.MPRV
         enter(core, cause, pc, tval)
+        if mprv:  # entry changed MPP, so loads and stores now translate differently
+            self._flush_tlb()
+
+    def _flush_tlb(self) -> None:
+        """A change of satp makes the core forget translations; in M mode satp itself does not matter."""
+        satp = self.core.satp.value
+        self.uc.reg_write(rc.UC_RISCV_REG_SATP, satp ^ 1)
+        self.uc.reg_write(rc.UC_RISCV_REG_SATP, satp)
 
     def _on_invalid(self, uc: Any, data: Any) -> bool:
         """ebreak and c.ebreak come here, pc on the instruction. The core would go on and fail: start again."""

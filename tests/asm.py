@@ -22,9 +22,10 @@ CSRS = {
 }  # fmt: skip
 R = {"add": (0x33, 0, 0), "sub": (0x33, 0, 32), "xor": (0x33, 4, 0), "or": (0x33, 6, 0), "and": (0x33, 7, 0),
      "mul": (0x33, 0, 1), "sltu": (0x33, 3, 0)}  # fmt: skip
-IMMEDIATE = {"addi": (0x13, 0), "xori": (0x13, 4), "ori": (0x13, 6), "andi": (0x13, 7), "slli": (0x13, 1), "srli": (0x13, 5),
-             "lb": (3, 0), "lh": (3, 1), "lw": (3, 2), "ld": (3, 3), "lbu": (3, 4), "lhu": (3, 5),
-             "jalr": (0x67, 0)}  # fmt: skip
+IMMEDIATE = {
+    "addi": (0x13, 0), "xori": (0x13, 4), "ori": (0x13, 6), "andi": (0x13, 7), "slli": (0x13, 1), "srli": (0x13, 5),
+    "lb": (3, 0), "lh": (3, 1), "lw": (3, 2), "ld": (3, 3), "lbu": (3, 4), "lhu": (3, 5), "jalr": (0x67, 0),
+}  # fmt: skip
 STORES = {"sb": 0, "sh": 1, "sw": 2, "sd": 3}
 BRANCHES = {"beq": 0, "bne": 1, "blt": 4, "bge": 5, "bltu": 6, "bgeu": 7}
 CSR_OPS = {"csrrw": 1, "csrrs": 2, "csrrc": 3, "csrrwi": 5, "csrrsi": 6, "csrrci": 7}
