@@ -33,6 +33,7 @@ class Region:
         self.device = device
         self.trace = trace
         self.traced = traced
+        self._describe = device.describe if isinstance(device, Describes) else None  # isinstance costs 3 us
 
     def load(self, offset: int, width: int) -> int:
         value = self.device.load(offset, width) & ((1 << 8 * width) - 1)
@@ -46,13 +47,12 @@ class Region:
         self.device.store(offset, width, value)
 
     def _publish(self, op: str, offset: int, width: int, value: int) -> None:
-        device = self.device
-        name, detail = device.describe(op, offset, width, value) if isinstance(device, Describes) else ("", "")
+        name, detail = self._describe(op, offset, width, value) if self._describe else ("", "")
         self.trace.publish(RegisterAccess(self.name, op, offset, width, value, name, detail))
 
 
 class Bus:
-    """Devices by physical address. `load` and `store` take physical addresses; nothing there raises `BadAddress`."""
+    """Devices by physical address. `load` and `store` take physical addresses; no device there raises `BadAddress`."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace

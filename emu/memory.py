@@ -103,7 +103,7 @@ class BorrowedMemory:
         self.uc = uc
 
     def contains(self, address: int, size: int) -> bool:
-        end = address + size
+        end = address + max(size, 1)  # no bytes must lie somewhere, too
         while address < end:  # a buffer may span adjacent regions
             for first, last, _ in self.uc.mem_regions():
                 if first <= address <= last:

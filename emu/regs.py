@@ -117,7 +117,8 @@ class RegisterMap:
     _at: ClassVar[dict[int, Reg]] = {}
 
     def __init_subclass__(cls) -> None:
-        cls.registers = tuple(sorted((r for r in vars(cls).values() if isinstance(r, Reg)), key=lambda r: r.offset))
+        named = {name: value for owner in reversed(cls.__mro__) for name, value in vars(owner).items()}
+        cls.registers = tuple(sorted((r for r in named.values() if isinstance(r, Reg)), key=lambda r: r.offset))
         cls._at = {r.offset: r for r in cls.registers}
         end, last = 0, ""
         for reg in cls.registers:
@@ -173,14 +174,17 @@ def writes(*regs: Reg) -> Callable[[F], F]:
 
 def _mark(attribute: str, regs: tuple[Reg, ...]) -> Callable[[F], F]:
     def mark(function: F) -> F:
-        setattr(function, attribute, regs)
+        setattr(function, attribute, getattr(function, attribute, ()) + regs)
         return function
 
     return mark
 
 
 class RegisterHandlers:
-    """Base of a device whose registers are methods marked with `@reads` and `@writes`."""
+    """Base of a device whose registers are methods marked with `@reads` and `@writes`.
+
+    Two handlers for one register fail at class creation; a subclass may have its own in place of its parent's.
+    """
 
     _readers: ClassVar[dict[int, str]] = {}
     _writers: ClassVar[dict[int, str]] = {}
@@ -188,10 +192,14 @@ class RegisterHandlers:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls._readers, cls._writers = dict(cls._readers), dict(cls._writers)
-        for name, member in vars(cls).items():
-            for table, attribute in ((cls._readers, "_reads"), (cls._writers, "_writes")):
+        for table, attribute in ((cls._readers, "_reads"), (cls._writers, "_writes")):
+            here: dict[int, str] = {}
+            for name, member in vars(cls).items():
                 for reg in getattr(member, attribute, ()):
-                    table[reg.offset] = name
+                    if reg.offset in here:
+                        raise TypeError(f"{cls.__name__}: {reg.name} is handled by {here[reg.offset]} and by {name}")
+                    here[reg.offset] = name
+            table.update(here)
 
     def bound_readers(self) -> dict[int, Callable[[], int]]:
         """Offset -> bound handler of loads."""
@@ -200,5 +208,3 @@ class RegisterHandlers:
     def bound_writers(self) -> dict[int, Callable[[int], None]]:
         """Offset -> bound handler of stores."""
         return {offset: getattr(self, name) for offset, name in self._writers.items()}
-
-
