@@ -27,7 +27,7 @@ class Pending:
 
     def _set(self, status: int) -> None:
         if status != self.status:
-            self.status = status
+            self.status = int(status)
             if self.trace.on:
-                self.trace.publish(InterruptStatusChanged(self.source, status))
+                self.trace.publish(InterruptStatusChanged(self.source, self.status))
         self.irq.set(status != 0)

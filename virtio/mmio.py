@@ -148,7 +148,7 @@ class MmioTransport(QueueRegisters):
 
     @reads(VirtioMmio.DeviceID)
     def _device_id(self) -> int:
-        return self.model.device_id
+        return int(self.model.device_id)
 
     @reads(VirtioMmio.VendorID)
     def _vendor_id(self) -> int:
@@ -272,12 +272,12 @@ class MmioTransport(QueueRegisters):
         return agreed
 
     def _change_status(self, new: int) -> None:
-        old, self.status = self.status, new
+        old, self.status = self.status, int(new)
         live = bool(new & DRIVER_OK) and not new & NEEDS_RESET
         for queue in self.queues:
             queue.live = live
         if old != new and self.trace.on:
-            self.trace.publish(StatusChanged(self.name, old, new))
+            self.trace.publish(StatusChanged(self.name, old, self.status))
         if new & ~old & DRIVER_OK:
             self.model.on_driver_ok()
 

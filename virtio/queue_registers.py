@@ -7,7 +7,7 @@ from collections.abc import Callable
 from emu.regs import Reg, RegisterHandlers, reads, writes
 from emu.trace import Trace
 from virtio.events import QueueConfigured, SpecViolation
-from virtio.queue.split import Queue
+from virtio.queue.split import Queue, size_rule
 from virtio.queue.walk import RingError
 from virtio.registers import VirtioMmio
 
@@ -75,13 +75,13 @@ class QueueRegisters(RegisterHandlers):
             return
         if not 0 < value <= queue.size_max:
             queue.size_refused = value
-            rule = ("mmio.queue-size-le-max", "4.2.2.2") if value else ("inv.split-qsize-pow2", "2.7")
-            self.violation(*rule, f"queue {queue.index}: size {value} refused, 1 to {queue.size_max} is offered")
+            message = f"queue {queue.index}: size {value} refused, 1 to {queue.size_max} is offered"
+            self.violation(*size_rule(value), message)
             return
         if value & (value - 1):
             self.violation("inv.split-qsize-pow2", "2.7", f"queue {queue.index}: size {value} is not a power of 2")
         queue.size = value
-        queue.size_refused = 0
+        queue.size_refused = None
 
     @reads(VirtioMmio.QueueReady)
     def _queue_ready(self) -> int:

@@ -17,6 +17,11 @@ from virtio.queue.walk import RingError, Walk
 from virtio.spec import MAX_SPLIT_QUEUE_SIZE, AvailFlag, UsedFlag
 
 
+def size_rule(size: int) -> tuple[str, str]:
+    """The rule that a size out of range breaks, and its section: too large, or 0 and so no power of 2."""
+    return ("mmio.queue-size-le-max", "4.2.2.2") if size else ("inv.split-qsize-pow2", "2.7")
+
+
 class Owner(Protocol):
     """What a queue needs of its transport."""
 
@@ -35,7 +40,7 @@ class Queue:
 
     `ready` follows QueueReady; `live` is set by the transport between DRIVER_OK and a reset or NEEDS_RESET. Only a
     queue that is both is looked at (2.1.2, 4.2.2.1). `size_refused` is a QueueSize out of range that the driver wrote
-    last, or 0: the driver lays its rings out for that size, so the queue does not start.
+    last, or None: a driver lays its rings out for that size, so the queue does not start.
     """
 
     def __init__(
@@ -60,13 +65,13 @@ class Queue:
         self.indirect = False
         self.event_idx = False
         self.epoch = 0
-        self.size_refused = 0
+        self.size_refused: int | None = None
         self.reset()
 
     def reset(self) -> None:
         """Back to how the queue was at power on (2.6.1.1.1, 4.2.2.1): chains that are out come to nothing."""
         self.size = self.size_max
-        self.size_refused = 0
+        self.size_refused = None
         self.descriptor_area = self.driver_area = self.device_area = 0
         self.stop()
 
@@ -206,9 +211,9 @@ class Queue:
 
     def _check_areas(self) -> None:
         """Size, alignment (2.7.1) and place of the three areas; raises `RingError`."""
-        if self.size_refused:
-            reason = f"the driver uses size {self.size_refused}, at most {self.size_max} is offered"
-            raise RingError("mmio.queue-size-le-max", "4.2.2.2", f"queue {self.index}: {reason}")
+        if self.size_refused is not None:
+            reason = f"the driver uses size {self.size_refused}, 1 to {self.size_max} is offered"
+            raise RingError(*size_rule(self.size_refused), f"queue {self.index}: {reason}")
         size = self.size
         if size == 0 or size > self.size_max or size & (size - 1):
             reason = f"size {size} is not a power of 2 in 1..{self.size_max}"
