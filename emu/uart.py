@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from enum import IntFlag
 
 from emu.irq import Line
 
@@ -21,28 +20,13 @@ CHUNK = 4096
 """Output is handed on at a newline, at this many bytes, and by `flush`."""
 
 
-class Ier(IntFlag):
-    """Interrupt enable."""
-
-    RDI = 1
-    THRI = 2
-
-
-class Lcr(IntFlag):
-    """Line control."""
-
-    DLAB = 0x80
-
-
-class Mcr(IntFlag):
-    """Modem control."""
-
-    DTR = 0x01
-    RTS = 0x02
-    OUT2 = 0x08
-    LOOP = 0x10
-
-
+# Plain numbers: an operation on an IntFlag costs a microsecond, and every character takes three.
+RDI, THRI = 0x01, 0x02
+"""Interrupt enable: received data, transmitter empty."""
+DLAB = 0x80
+"""Line control: the first two registers are the divisor."""
+DTR, RTS, OUT2, LOOP = 0x01, 0x02, 0x08, 0x10
+"""Modem control."""
 DR, IDLE = 0x01, 0x60
 """Line status: data ready; transmit holding register and transmitter empty (they always are)."""
 NO_INT, THR_EMPTY, DATA = 0x01, 0x02, 0x04
@@ -67,7 +51,7 @@ class Uart:
         self._fifo: deque[int] = deque()
         self._lsr = IDLE
         self._ier = self._lcr = self._scr = self._fcr = 0
-        self._mcr = int(Mcr.OUT2)
+        self._mcr = OUT2
         self._divisor = 12  # 9600 baud
         self._thr_pending = False
         self._iir = NO_INT
@@ -99,9 +83,9 @@ class Uart:
                     self.flush()
             return self._lsr
         if offset == RBR_THR:
-            return self._divisor & 0xFF if self._lcr & Lcr.DLAB else self._receive()
+            return self._divisor & 0xFF if self._lcr & DLAB else self._receive()
         if offset == IER:
-            return self._divisor >> 8 if self._lcr & Lcr.DLAB else self._ier
+            return self._divisor >> 8 if self._lcr & DLAB else self._ier
         if offset == IIR_FCR:
             value = self._iir | (0xC0 if self._fcr & FIFO_ENABLE else 0)
             if self._iir == THR_EMPTY:
@@ -119,12 +103,12 @@ class Uart:
     def store(self, offset: int, width: int, value: int) -> None:
         value &= 0xFF
         if offset == RBR_THR:
-            if self._lcr & Lcr.DLAB:
+            if self._lcr & DLAB:
                 self._divisor = self._divisor & 0xFF00 | value
             else:
                 self._send(value)
         elif offset == IER:
-            if self._lcr & Lcr.DLAB:
+            if self._lcr & DLAB:
                 self._divisor = self._divisor & 0xFF | value << 8
             else:
                 self._set_ier(value & 0xF)
@@ -139,10 +123,10 @@ class Uart:
             self._scr = value
 
     def _send(self, byte: int) -> None:
-        if self._ier & Ier.THRI and self._thr_pending:
+        if self._ier & THRI and self._thr_pending:
             self._thr_pending = False  # the line drops and rises: one event a byte
             self._update()
-        if self._mcr & Mcr.LOOP:
+        if self._mcr & LOOP:
             self._fifo.append(byte)
             self._received()
         else:
@@ -151,7 +135,7 @@ class Uart:
             if byte == 0x0A or len(self._out) >= CHUNK:
                 self.flush()
         self._thr_pending = True
-        if self._ier & Ier.THRI:
+        if self._ier & THRI:
             self._update()
 
     def _receive(self) -> int:
@@ -166,7 +150,7 @@ class Uart:
 
     def _refill(self) -> None:
         """Move input into the receiver, which holds one byte without the FIFO; never into a receiver in loopback."""
-        if self._mcr & Mcr.LOOP or not self._backlog:
+        if self._mcr & LOOP or not self._backlog:
             return
         size = FIFO_SIZE if self._fcr & FIFO_ENABLE else 1
         while self._backlog and len(self._fifo) < size:
@@ -182,8 +166,8 @@ class Uart:
     def _set_ier(self, value: int) -> None:
         changed = self._ier ^ value
         self._ier = value
-        if changed & Ier.THRI:  # turning it on raises it, even if IIR was read before
-            self._thr_pending = bool(value & Ier.THRI)
+        if changed & THRI:  # turning it on raises it, even if IIR was read before
+            self._thr_pending = bool(value & THRI)
         self._update()
 
     def _set_fcr(self, value: int) -> None:
@@ -199,14 +183,14 @@ class Uart:
         self._refill()
 
     def _modem_status(self) -> int:
-        if self._mcr & Mcr.LOOP:
-            return (self._mcr & 0x0C) << 4 | (self._mcr & Mcr.RTS) << 3 | (self._mcr & Mcr.DTR) << 5
+        if self._mcr & LOOP:
+            return (self._mcr & 0x0C) << 4 | (self._mcr & RTS) << 3 | (self._mcr & DTR) << 5
         return MODEM_READY
 
     def _update(self) -> None:
-        if self._ier & Ier.RDI and self._lsr & DR:
+        if self._ier & RDI and self._lsr & DR:
             self._iir = DATA
-        elif self._ier & Ier.THRI and self._thr_pending:
+        elif self._ier & THRI and self._thr_pending:
             self._iir = THR_EMPTY
         else:
             self._iir = NO_INT
