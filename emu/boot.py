@@ -88,7 +88,9 @@ def prepare(machine: Machine, config: BootConfig) -> Boot:
         image = _add(boot, first, load_at if config.image else RAM_BASE)
         entry, taken = image.entry, image.end
     if config.kernel:
-        at = kernel_address(ram, xlen, config.kernel) if config.load_address is None else config.load_address
+        at = load_at
+        if config.bios and config.load_address is None:
+            at = kernel_address(ram, xlen, config.kernel)
         kernel = _add(boot, config.kernel, at)
         if first and kernel.start < boot.images[0].end and boot.images[0].start < kernel.end:
             raise InputError(
