@@ -8,12 +8,19 @@ from rich.color import ColorSystem
 from rich.style import Style
 
 from emu.trace import Event, InterruptLine, Notice, RegisterAccess, Unimplemented
-from virtio.events import SpecViolation
+from virtio.events import InterruptStatusChanged, QueueNotified, SpecViolation, StatusChanged
 
 Part = tuple[str, str]
 """Text and its style."""
 
-TIME_WIDTH, SOURCE_WIDTH, WHERE_WIDTH = 11, 16, 34
+TIME_WIDTH, SOURCE_WIDTH, WHERE_WIDTH = 11, 14, 44
+
+
+def said_before(event: Event) -> bool:
+    """Whether the line of the access or event before this one says it already."""
+    if isinstance(event, InterruptStatusChanged):
+        return event.status == 0
+    return isinstance(event, StatusChanged | QueueNotified | InterruptLine)
 
 
 def event_parts(event: Event, where: str) -> list[Part]:
@@ -41,7 +48,7 @@ def event_parts(event: Event, where: str) -> list[Part]:
     elif isinstance(event, Unimplemented):
         parts.append((f"? {event.text}", "yellow"))
     else:
-        quiet = isinstance(event, InterruptLine | Notice)
+        quiet = isinstance(event, InterruptStatusChanged | Notice)
         parts.append((f"· {event.text}", "blue" if quiet else "green"))
     return parts
 

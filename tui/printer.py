@@ -9,11 +9,8 @@ from rich.color import ColorSystem
 from rich.console import Console
 
 from emu.trace import Event
-from tui.format import event_parts, render
-from virtio.events import QueueNotified, StatusChanged
+from tui.format import event_parts, render, said_before
 
-SAID_BY_THE_ACCESS = (StatusChanged, QueueNotified)
-"""Events whose text the line of the access before them has already."""
 COLOR_SYSTEMS = {
     "standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR,
 }  # fmt: skip
@@ -38,7 +35,7 @@ class Printer:
         self._places: dict[int, str] = {}
 
     def __call__(self, event: Event) -> None:
-        if not isinstance(event, SAID_BY_THE_ACCESS):
+        if not said_before(event):
             self._before()
             self.print(event, self._place(event.pc))
 

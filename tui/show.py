@@ -6,7 +6,8 @@ import sys
 
 import virtio.events  # noqa: F401  (registers its kinds of events)
 from emu.recording import read_recording
-from tui.printer import SAID_BY_THE_ACCESS, Printer
+from tui.format import said_before
+from tui.printer import Printer
 
 
 def show(path: str) -> int:
@@ -14,7 +15,7 @@ def show(path: str) -> int:
     printer = Printer(sys.stdout, lambda pc: "")
     try:
         for event in read_recording(path):
-            if not isinstance(event, SAID_BY_THE_ACCESS):
+            if not said_before(event):
                 printer.print(event, event.where)
     finally:
         sys.stdout.flush()
