@@ -1,0 +1,59 @@
+"""Instructions a second in loops without devices: what counting every instruction costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from bench import bare
+from bench.measure import Section, assemble, interleaved, median, ratio
+from emu.hart import Hart
+from emu.memory import Ram
+
+ROUNDS = 4_000_000
+BODY = {
+    "ALU": ["addi t0, t0, 1", "xor t1, t1, t0", "slli t2, t0, 3", "add t3, t2, t1", "and t4, t3, t0", "sub t5, t4, t2"],
+    "memory": ["ld t0, 0(s0)", "addi t0, t0, 1", "sd t0, 8(s0)", "lw t1, 16(s0)", "sw t1, 24(s0)", "lbu t2, 1(s0)"],
+}
+PER_ROUND = 8
+PLAIN, COUNTED, OURS = "bare, no hooks", "bare, count=", "our hart"
+
+
+def program(body: list[str]) -> bytes:
+    """`ROUNDS` times `body` and two more instructions, then WFI. Data is 1 MiB above the code."""
+    text = "\n".join(body)
+    return assemble(f"li s0, 0x80100000\nli s1, {ROUNDS}\nloop:\n{text}\naddi s1, s1, -1\nbnez s1, loop\nwfi")
+
+
+def bare_case(code: bytes, count: int) -> Callable[[], float]:
+    uc = bare.instance(code)
+    return lambda: ROUNDS * PER_ROUND / bare.run(uc, count) / 1e6
+
+
+def hart_case(code: bytes) -> Callable[[], float]:
+    ram = Ram(bare.RAM_BASE, bare.RAM_SIZE)
+    hart = Hart(ram, 64)
+    ram.write(ram.base, code)
+
+    def case() -> float:
+        hart.reset(ram.base)
+        start = time.perf_counter()
+        hart.run(1 << 40)
+        return ROUNDS * PER_ROUND / (time.perf_counter() - start) / 1e6
+
+    return case
+
+
+def measure() -> Section:
+    section = Section("Speed: million instructions a second (rv64)", ("/ no hooks", "/ count="))
+    for what, body in BODY.items():
+        code = program(body)
+        samples = interleaved({
+            PLAIN: bare_case(code, 0), COUNTED: bare_case(code, 1 << 40), OURS: hart_case(code),
+        })  # fmt: skip
+        for name in samples:
+            section.add(
+                f"{what} loop, {name}", f"{median(samples, name):.0f} M/s",
+                ratio(samples, name, PLAIN), ratio(samples, name, COUNTED),
+            )  # fmt: skip
+    return section
