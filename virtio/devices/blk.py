@@ -187,7 +187,7 @@ class Blk(Device):
     def _written(self) -> BlkStatus:
         """A driver that cannot FLUSH, or switched the cache off, has its data in the file by now (5.2.6.2)."""
         if not self.has(BlkFeature.FLUSH) or not self.config[WRITEBACK]:
-            self.disk.file.flush()
+            self.disk.flush()
         return OK
 
     def _wrong(self, rule: str, section: str, message: str) -> BlkStatus:

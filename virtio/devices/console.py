@@ -19,7 +19,7 @@ CONFIG = struct.Struct("<HHII")
 class Console(Device):
     """Bytes out to `output(data)`, bytes in by `feed`; `size` is (columns, rows), None where nobody knows.
 
-    Input that comes before the driver gives buffers waits; what does not fit is lost, as on a real line.
+    Input that comes before the driver gives buffers waits. Raises ValueError for a size beyond 65535.
     """
 
     device_id = DeviceId.CONSOLE
@@ -32,8 +32,8 @@ class Console(Device):
         self.features |= mask(ConsoleFeature.EMERG_WRITE)
         if size is not None:
             self.features |= mask(ConsoleFeature.SIZE)
-        columns, rows = size or (80, 25)
-        self.config = bytearray(CONFIG.pack(columns, rows, 1, 0))
+        self.config = bytearray(CONFIG.pack(0, 0, 1, 0))
+        self._set_size(*size or (80, 25))
         self._input = bytearray()
 
     def feed(self, data: bytes) -> int:
@@ -44,10 +44,10 @@ class Console(Device):
         return taken
 
     def resize(self, columns: int, rows: int) -> None:
-        """The terminal has another size now (5.3.4); raises ValueError if the console was made without one."""
+        """The terminal has another size now (5.3.4); raises ValueError if the console was made without a size."""
         if not self.features >> ConsoleFeature.SIZE & 1:
             raise ValueError("this console was made without a size")
-        struct.pack_into("<HH", self.config, 0, columns, rows)
+        self._set_size(columns, rows)
         if self.host is not None:
             self.host.config_changed()
 
@@ -69,6 +69,11 @@ class Console(Device):
         """A character of an emergency write, which needs no initialization (5.3.5.1)."""
         if offset == EMERG_WR:
             self._send(data[:1])
+
+    def _set_size(self, columns: int, rows: int) -> None:
+        if not (0 <= columns <= 0xFFFF and 0 <= rows <= 0xFFFF):
+            raise ValueError(f"console size {columns}x{rows}: each is 0 to 65535")
+        struct.pack_into("<HH", self.config, 0, columns, rows)
 
     def _send(self, data: bytes) -> None:
         try:

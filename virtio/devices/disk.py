@@ -57,9 +57,16 @@ class Disk:
         for done in range(0, size, PIECE):
             self.write(offset + done, bytes(min(PIECE, size - done)))
 
+    def flush(self) -> None:
+        """Hand what was written to the host."""
+        try:
+            self.file.flush()
+        except ValueError as error:  # the file was closed
+            raise OSError(str(error)) from None
+
     def sync(self) -> None:
         """Make what was written survive the host, if the file is more than memory."""
-        self.file.flush()
+        self.flush()
         try:
             descriptor = self.file.fileno()
         except UnsupportedOperation:
