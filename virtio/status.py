@@ -27,6 +27,14 @@ Finding = tuple[str, str, str]
 """A rule, its section, and a sentence."""
 
 
+def _implied(status: int) -> int:
+    """The progress bits up to the furthest step in `status`: that step and all before it."""
+    for state, last in ((PROGRESS, DRIVER_OK), (AGREED, FEATURES_OK), (DRIVEN, DRIVER), (FOUND, ACKNOWLEDGE)):
+        if status & last:
+            return state
+    return 0
+
+
 def judge(old: int, new: int) -> list[Finding]:
     """What is wrong with the driver's write of `new` (not 0) to Status when it was `old`; empty if nothing is."""
     found: list[Finding] = []
@@ -43,8 +51,10 @@ def judge(old: int, new: int) -> list[Finding]:
         return found
     if old & FAILED:
         found.append(("status.failed-then-reset", "2.1.1", f"{step}: going on after FAILED without a reset"))
-    if cleared or new & PROGRESS in TRANSITIONS.get(old & PROGRESS, ()):
+    skipped = _implied(old) & ~old  # told when it was skipped; the steps after it are judged on their own
+    if cleared or (new | skipped) & PROGRESS in TRANSITIONS.get((old | skipped) & PROGRESS, ()):
         return found
+    new |= skipped
     if gained & DRIVER and not new & ACKNOWLEDGE:
         found.append(("init.ack-before-driver", "3.1.1", f"{step}: DRIVER without ACKNOWLEDGE"))
     elif gained & FEATURES_OK and not new & DRIVER:
