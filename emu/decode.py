@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 LOAD, LOAD_FP, STORE, STORE_FP, AMO, SYSTEM = 0x03, 0x07, 0x23, 0x27, 0x2F, 0x73
+WIDE = frozenset(opcode | 3 << 12 for opcode in (LOAD, LOAD_FP, STORE, STORE_FP, AMO))
+"""Opcode and funct3 of the 32-bit instructions that move eight bytes."""
 
 
 class CsrOp(NamedTuple):
@@ -47,10 +49,9 @@ class Access(NamedTuple):
 
 def is_wide(insn: int) -> bool:
     """Whether `insn` (rv64) loads or stores eight bytes at once."""
-    quadrant, function = insn & 3, insn >> 13 & 7
-    if quadrant == 3:
-        return insn & 0x7F in (LOAD, LOAD_FP, STORE, STORE_FP, AMO) and insn >> 12 & 7 == 3
-    return quadrant in (0, 2) and function in (1, 3, 5, 7)
+    if insn & 3 == 3:
+        return insn & 0x707F in WIDE
+    return insn & 0x2001 == 0x2000  # C.LD, C.FLD, C.SD, C.FSD and those of the stack: odd functions of quadrants 0, 2
 
 
 def _signed(value: int, bits: int) -> int:

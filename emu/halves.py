@@ -28,27 +28,35 @@ class Halves:
         self.region = region
         self._when, self._where, self._half = -1, -1, 0
 
-    def _first_half(self, offset: int, width: int) -> bool:
-        return width == 4 and offset % 8 == 0 and is_wide(self.hart.fetch(self.hart.pc))
-
-    def _second_half(self, offset: int) -> bool:
-        return offset == self._where and self.hart.instructions == self._when
-
     def load(self, offset: int, width: int) -> int:
-        if self._second_half(offset):
-            self._when = -1
-            return self._half
-        if not self._first_half(offset, width):
-            return self.region.load(offset, width)
-        value = self.region.load(offset, 8)
-        self._when, self._where, self._half = self.hart.instructions, offset + 4, value >> 32
-        return value & 0xFFFFFFFF
+        if width == 4:
+            if offset & 7 == 0:
+                if self._wide():
+                    value = self.region.load(offset, 8)
+                    self._when, self._where, self._half = self.hart.instructions, offset + 4, value >> 32
+                    return value & 0xFFFFFFFF
+            elif self._second_half(offset):
+                return self._half
+        return self.region.load(offset, width)
 
     def store(self, offset: int, width: int, value: int) -> None:
-        if self._second_half(offset):
-            self._when = -1
-            self.region.store(offset - 4, 8, value << 32 | self._half)
-        elif self._first_half(offset, width):
-            self._when, self._where, self._half = self.hart.instructions, offset + 4, value
-        else:
-            self.region.store(offset, width, value)
+        if width == 4:
+            if offset & 7 == 0:
+                if self._wide():
+                    self._when, self._where, self._half = self.hart.instructions, offset + 4, value
+                    return
+            elif self._second_half(offset):
+                self.region.store(offset - 4, 8, value << 32 | self._half)
+                return
+        self.region.store(offset, width, value)
+
+    def _wide(self) -> bool:
+        """Whether the instruction being executed asks for eight bytes."""
+        hart = self.hart
+        return is_wide(hart.fetch(hart.pc))
+
+    def _second_half(self, offset: int) -> bool:
+        if offset != self._where or self.hart.instructions != self._when:
+            return False
+        self._when = -1
+        return True

@@ -16,6 +16,7 @@ import unicorn.riscv_const as rc
 from unicorn import Uc, UcError  # type: ignore[attr-defined]  # it re-exports them unannounced
 from unicorn.unicorn_const import (
     UC_ARCH_RISCV,
+    UC_ERR_OK,
     UC_HOOK_INSN_INVALID,
     UC_HOOK_INTR,
     UC_HOOK_MEM_UNMAPPED,
@@ -25,8 +26,9 @@ from unicorn.unicorn_const import (
     UC_MODE_RISCV64,
     UC_PROT_ALL,
 )
+from unicorn.unicorn_py3.unicorn import MMIO_READ_CFUNC, MMIO_WRITE_CFUNC, uclib
 
-from emu.bus import Region
+from emu.bus import MASKS, Region
 from emu.csr import Csrs
 from emu.decode import csr_op, memory_access
 from emu.halves import Halves
@@ -65,6 +67,7 @@ class Hart:
         self._entered = False
         self._fault: tuple[Cause, int, int] | None = None
         self._failure: BaseException | None = None
+        self._callbacks: list[Any] = []  # the engine holds their addresses only
         self._add_hooks()
         ram.invalidate = self.invalidate
 
@@ -78,22 +81,28 @@ class Hart:
 
     def map(self, region: Region) -> None:
         """Let the guest reach `region` at its physical address (multiples of 4 KiB)."""
-
         whole = Halves(self, region) if region.traced and self.xlen == 64 else region
+        load_from, store_to = whole.load, whole.store
 
-        def load(uc: Any, offset: int, size: int, data: Any) -> int:
+        def load(uc: int, offset: int, size: int, data: int) -> int:
             try:
-                return whole.load(offset, size)
+                return load_from(offset, size)
             except BaseException as error:
                 return self._fail(error)
 
-        def store(uc: Any, offset: int, size: int, value: int, data: Any) -> None:
+        def store(uc: int, offset: int, size: int, value: int, data: int) -> None:
             try:
-                whole.store(offset, size, value & ((1 << 8 * size) - 1))
+                store_to(offset, size, value & MASKS[size])
             except BaseException as error:
                 self._fail(error)
 
-        self.uc.mmio_map(region.base, max(region.size, 0x1000), load, None, store, None)
+        callbacks = MMIO_READ_CFUNC(load), MMIO_WRITE_CFUNC(store)
+        self._callbacks.append(callbacks)
+        size = max(region.size, 0x1000)
+        # `Uc.mmio_map` would wrap each callback in two more, which takes as long again as the engine's own part
+        status = uclib.uc_mmio_map(self.uc._uch, region.base, size, callbacks[0], None, callbacks[1], None)
+        if status != UC_ERR_OK:
+            raise UcError(status)  # type: ignore[no-untyped-call]  # no types there
 
     @property
     def instructions(self) -> int:
@@ -103,7 +112,8 @@ class Hart:
     @property
     def pc(self) -> int:
         """The address of the instruction being executed, or of the next one while stopped."""
-        return int(self.core.pc.value)
+        pc: int = self.core.pc.value
+        return pc
 
     def reset(self, pc: int, a0: int = 0, a1: int = 0, a2: int = 0) -> None:
         """Start at `pc` in M mode with these arguments, as after power-on; RAM stays as it is."""
@@ -213,7 +223,10 @@ class Hart:
         if at is None:
             return 0
         try:
-            low = ram.get16(at)
+            if at & 0xFFF != 0xFFE:
+                word = ram.get32(at)
+                return word if word & 3 == 3 else word & 0xFFFF
+            low = ram.get16(at)  # the other half may be on another page
             if low & 3 != 3:
                 return low
             high = translate(core, ram, pc + 2)

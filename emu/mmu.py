@@ -23,9 +23,9 @@ def translate(core: MmuState, memory: Memory, address: int) -> int | None:
 
     Permissions are not checked: the core has already fetched or refused.
     """
-    satp = core.satp.value
     if core.priv.value == M:
         return address
+    satp = core.satp.value
     if core.xlen == 32:
         if not satp >> 31:
             return address
