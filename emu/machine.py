@@ -183,7 +183,7 @@ class Machine:
         """
         end = None if timeout is None else time.monotonic() + timeout
         while True:
-            while self._inbox:
+            for _ in range(len(self._inbox)):  # what an action posts waits for the next slice
                 self._inbox.popleft()()
             if self.exit_code is not None:
                 self.uart.flush()

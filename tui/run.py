@@ -18,6 +18,7 @@ from emu.machine import End
 from emu.recording import Header, Recorder
 from tui.session import Session, SessionConfig, open_session, parse_ram
 from tui.terminal import Terminal, write_all
+from tui.typist import Typist
 
 TIMED_OUT = 124
 QUIT = 0
@@ -70,14 +71,21 @@ def run(args: argparse.Namespace) -> int:
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             stack.callback(signal.signal, number, signal.signal(number, _on_signal(finish)))
+        typist = Typist(machine)
         terminal = Terminal(
-            lambda data: machine.post(lambda: feed(session, data)),
+            typist.type,
             lambda: machine.post(lambda: finish(QUIT)),
-            lambda: machine.post(lambda: setattr(machine, "waits_for_input", False)),
+            typist.end,
         )
         machine.waits_for_input = terminal.fd >= 0
         stack.enter_context(terminal)
-        end = machine.run(args.timeout, until=lambda: bool(ended))
+        stack.callback(typist.close)  # before the terminal's thread is waited for
+
+        def interrupted() -> bool:
+            typist.push()
+            return bool(ended)
+
+        end = machine.run(args.timeout, until=interrupted)
         machine.uart.flush()
     return report(session, end, ended, args.timeout)
 
@@ -85,28 +93,31 @@ def run(args: argparse.Namespace) -> int:
 def report(session: Session, end: End, ended: list[int], timeout: float | None) -> int:
     """Say in a line why the run ended where the guest did not end it; returns the exit code."""
     machine = session.machine
-    place = f"{machine.hart.pc:#x} {session.boot.where(machine.hart.pc)}".strip()
     if end is End.EXIT:
         code = machine.exit_code or 0
         return code & 0xFF or int(code != 0)
+    if end is End.UNTIL:
+        return ended[0]
+    place = whereabouts(session)
     if end is End.TIMEOUT:
         print(f"virtscope: timeout after {timeout:g} s at pc {place}", file=sys.stderr)
-        return TIMED_OUT
-    if end is End.STUCK:
+    else:
         print(
             f"virtscope: stuck at pc {place}: the hart waits for an interrupt (WFI), no timer is armed "
             "and there is no more input",
             file=sys.stderr,
         )
-        return TIMED_OUT
-    return ended[0]
+    return TIMED_OUT
 
 
-def feed(session: Session, data: bytes) -> None:
-    """Typed bytes go to the UART, as many as it takes; the rest waits until it has room."""
-    rest = data[session.machine.uart.feed(data) :]
-    if rest:
-        session.machine.post(lambda: feed(session, rest))
+def whereabouts(session: Session) -> str:
+    """The instruction the hart is at: pc, function and line, disassembled."""
+    from emu.disasm import disassemble  # noqa: PLC0415  (only where something went wrong)
+
+    hart = session.machine.hart
+    pc = hart.pc
+    text = disassemble(hart.fetch(pc), pc, hart.xlen)
+    return " ".join(part for part in (f"{pc:#x}", session.boot.where(pc), f"[{text}]") if part)
 
 
 def subscribe(session: Session, target: str | None, stack: ExitStack) -> None:

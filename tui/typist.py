@@ -1,0 +1,50 @@
+"""Hands typed or piped input to the guest's UART as fast as the guest takes it, and no faster."""
+
+from __future__ import annotations
+
+import threading
+
+from emu.machine import Machine
+
+ENOUGH = 1 << 16
+"""Bytes that wait here before the thread that reads has to wait too."""
+
+
+class Typist:
+    """`type` is called on the reading thread, `push` on the machine's."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._waiting = bytearray()
+        self._lock = threading.Lock()
+        self._room = threading.Event()
+        self._closed = False
+        self._ended = False
+
+    def type(self, data: bytes) -> None:
+        """Take `data`; blocks while too much is waiting."""
+        with self._lock:
+            self._waiting += data
+        self._machine.post(self.push)
+        while len(self._waiting) > ENOUGH and not self._closed:
+            self._room.clear()
+            self._room.wait(0.05)
+
+    def push(self) -> None:
+        """Give the UART what it has room for."""
+        if self._waiting:
+            with self._lock:
+                del self._waiting[: self._machine.uart.feed(bytes(self._waiting[:ENOUGH]))]
+            self._room.set()
+        elif self._ended:
+            self._machine.waits_for_input = False
+
+    def end(self) -> None:
+        """There is no more input: once all of it is with the guest, nothing can wake it from outside."""
+        self._ended = True
+        self._machine.post(self.push)
+
+    def close(self) -> None:
+        """Let a blocked reading thread go."""
+        self._closed = True
+        self._room.set()
