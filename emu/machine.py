@@ -5,6 +5,7 @@ Device models are not the machine's business: whoever composes it mounts them wi
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -82,6 +83,7 @@ class Machine:
         self.bus = Bus(self.trace)
         self.waits_for_input = False
         self._inbox: deque[Callable[[], object]] = deque()
+        self._wake = threading.Event()
         self._on_reset: Callable[[], None] | None = None
         hart = self.hart
         self.plic = Plic([lambda level: hart.set_mip(Irq.MEIP, level), lambda level: hart.set_mip(Irq.SEIP, level)])
@@ -151,6 +153,7 @@ class Machine:
         """From any thread: let the machine's own thread call `action` soon, between two instructions."""
         self._inbox.append(action)
         self.hart.stop()
+        self._wake.set()
 
     def exit(self, code: int) -> None:
         """End the run with `code`, after the present instruction."""
@@ -216,5 +219,6 @@ class Machine:
             seconds = LONGEST_SLEEP
         if end is not None:
             seconds = min(seconds, max(0.0, end - time.monotonic()))
-        time.sleep(min(seconds, LONGEST_SLEEP))
+        self._wake.wait(min(seconds, LONGEST_SLEEP))
+        self._wake.clear()
         return True

@@ -179,3 +179,19 @@ def test_the_real_time_clock_is_repeatable_where_time_is_virtual() -> None:
     machine = machine_with("li t0, 0x101000\nlw a0, 0(t0)\nlw a1, 4(t0)\n" + EXIT)
     machine.run(5)
     assert machine.hart.core.x[11] << 32 | machine.hart.core.x[10] & 0xFFFFFFFF == 1_767_225_600 * 10**9
+
+
+def test_a_post_wakes_a_waiting_machine_at_once() -> None:
+    machine = machine_with("loop: wfi\nj loop")
+    machine.waits_for_input = True
+    delays: list[float] = []
+
+    def ask() -> None:
+        asked = time.monotonic()
+        machine.post(lambda: delays.append(time.monotonic() - asked))
+
+    for i in range(10):
+        threading.Timer(0.03 * i, ask).start()
+    machine.run(0.5)
+    assert len(delays) == 10
+    assert sorted(delays)[5] < 0.02
