@@ -534,7 +534,7 @@ def test_a_device_may_return_chains_at_any_time() -> None:
         (Rng(), "w", 0x70, 4, 3, "Status", "ACKNOWLEDGE | DRIVER: ACKNOWLEDGE | DRIVER set"),
         (Rng(), "w", 0x70, 4, 11, "Status", "ACKNOWLEDGE | DRIVER | FEATURES_OK: "
                                              "ACKNOWLEDGE | DRIVER set, FEATURES_OK refused"),
-        (Rng(), "w", 0x84, 4, 1, "QueueDescHigh", "queue 0: 0x1 is the high half of the descriptor table's address"),
+        (Rng(), "w", 0x84, 4, 1, "QueueDescHigh", "queue 0: descriptor table's address, high half"),
         (Rng(), "w", 0x64, 4, 1, "InterruptACK", "USED_BUFFER: acknowledged"),
         (Rng(), "r", 0x60, 4, 0, "InterruptStatus", "nothing pending"),
         (Rng(), "r", 0x18, 4, 0, "", "no register here"),

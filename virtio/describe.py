@@ -123,8 +123,8 @@ def _notify(transport: MmioTransport, op: str, value: int) -> str:
 
 def _area(register: Reg) -> Phrase:
     attribute, shift = AREAS[register]
-    half = f"{'high' if shift else 'low'} half of the {AREA_NAMES[attribute]}'s address"
-    return lambda transport, op, value: f"{_selected(transport)}: {value:#x} is the {half}"
+    half = f"{AREA_NAMES[attribute]}'s address, {'high' if shift else 'low'} half"
+    return lambda transport, op, value: f"{_selected(transport)}: {half}"
 
 
 PHRASES: dict[Reg, Phrase] = {
