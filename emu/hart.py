@@ -219,7 +219,7 @@ class Hart:
     def fetch(self, pc: int) -> int:
         """The instruction at virtual `pc` (16 or 32 bits), or 0 if it cannot be read."""
         ram, core = self.ram, self.core
-        at = translate(core, ram, pc)
+        at = pc if core.priv.value == M else translate(core, ram, pc)
         if at is None:
             return 0
         try:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as quote
 from pathlib import Path
-from typing import ClassVar, TextIO
+from typing import Any, ClassVar, TextIO
 
 from emu.errors import InputError
 from emu.trace import Event, RegisterAccess, event_from_json
@@ -95,14 +95,26 @@ def _tail(where: str) -> str:
 
 
 def _line(event: Event, tail: str) -> str:
-    """One JSON object. Accesses, by far the most, are formatted here: 0.6 us where `json` takes 4."""
-    if type(event) is RegisterAccess:
+    """One JSON object, as `event.to_json` describes it: formatted here in a third of the time that `json` takes."""
+    if type(event) is RegisterAccess:  # by far the most
         return (
             f'{{"seq":{event.seq},"time":{event.time},"pc":{event.pc},"source":{quote(event.source)},"kind":"access",'
             f'"op":"{event.op}","offset":{event.offset},"width":{event.width},"value":{event.value},'
             f'"name":{quote(event.name)},"text":{quote(event.detail)}{tail}'
         )
-    return _encode(event.to_json())[:-1] + tail
+    fields = "".join([f'"{name}":{_json(getattr(event, name))},' for name in event.own_fields()])
+    return (
+        f'{{"seq":{event.seq},"time":{event.time},"pc":{event.pc},"source":{quote(event.source)},"kind":"{event.kind}",'
+        f'{fields}"text":{quote(event.text)}{tail}'
+    )
+
+
+def _json(value: Any) -> str:
+    """`value` as JSON: a number or a string at once, anything else (a tuple, a flag, true) by the library."""
+    kind = type(value)
+    if kind is int:
+        return repr(value)
+    return quote(value) if kind is str else _encode(value)
 
 
 def read_recording(path: str | Path) -> Iterator[Event]:

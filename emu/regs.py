@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, IntEnum, IntFlag
+from functools import lru_cache
 from typing import Any, ClassVar, Protocol, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -68,11 +69,7 @@ class Port(Protocol):
 def show(kind: type[int], value: int) -> str:
     """`value` as a person reads it: flags by name, enumerations by name, addresses in hex, numbers in decimal."""
     if issubclass(kind, IntFlag):
-        names = [str(flag.name) for flag in kind if value & flag]
-        rest = value & ~sum(int(flag) for flag in kind)
-        if rest:
-            names.append(f"{rest:#x}?")
-        return " | ".join(names) if names else "0"
+        return _show_flags(kind, value)
     if issubclass(kind, IntEnum):
         try:
             return str(kind(value).name)
@@ -81,6 +78,15 @@ def show(kind: type[int], value: int) -> str:
     if kind is addr32 or value >= 0x10000:
         return f"{value:#x}"
     return str(value)
+
+
+@lru_cache(maxsize=256)  # flags are slow to look through, and a trace shows few different words
+def _show_flags(kind: type[IntFlag], value: int) -> str:
+    names = [str(flag.name) for flag in kind if value & flag]
+    rest = value & ~sum(int(flag) for flag in kind)
+    if rest:
+        names.append(f"{rest:#x}?")
+    return " | ".join(names) if names else "0"
 
 
 class Reg:
@@ -115,11 +121,13 @@ class RegisterMap:
 
     registers: ClassVar[tuple[Reg, ...]] = ()
     _at: ClassVar[dict[int, Reg]] = {}
+    _containing: ClassVar[dict[int, Reg]] = {}
 
     def __init_subclass__(cls) -> None:
         named = {name: value for owner in reversed(cls.__mro__) for name, value in vars(owner).items()}
         cls.registers = tuple(sorted((r for r in named.values() if isinstance(r, Reg)), key=lambda r: r.offset))
         cls._at = {r.offset: r for r in cls.registers}
+        cls._containing = {at: r for r in cls.registers for at in range(r.offset, r.offset + r.width)}
         end, last = 0, ""
         for reg in cls.registers:
             if reg.offset % reg.width:
@@ -136,10 +144,7 @@ class RegisterMap:
     @classmethod
     def containing(cls, offset: int) -> Reg | None:
         """The register that has the byte at `offset`, or None for a hole."""
-        for reg in cls.registers:
-            if reg.offset <= offset < reg.offset + reg.width:
-                return reg
-        return None
+        return cls._containing.get(offset)
 
     @classmethod
     def bind(cls, port: Port) -> Registers:

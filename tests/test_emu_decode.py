@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import capstone
 import pytest
 from asm import assemble
 
@@ -68,6 +69,14 @@ def test_addresses_wrap_at_the_register_width() -> None:
 )  # fmt: skip
 def test_which_accesses_are_eight_bytes_wide(text: str, wide: bool) -> None:
     assert is_wide(word(text)) is wide
+
+
+def test_no_16_bit_instruction_is_taken_for_a_wide_access_or_missed() -> None:
+    disassembler = capstone.Cs(capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV64 | capstone.CS_MODE_RISCVC)
+    wide = {"c.ld", "c.sd", "c.fld", "c.fsd", "c.ldsp", "c.sdsp", "c.fldsp", "c.fsdsp"}
+    for insn in range(0x10000):
+        for _, _, mnemonic, _ in disassembler.disasm_lite(insn.to_bytes(2, "little"), 0) if insn & 3 != 3 else ():
+            assert is_wide(insn) is (mnemonic in wide), f"{insn:#06x} {mnemonic}"
 
 
 def test_csr_instructions_say_whether_they_write() -> None:

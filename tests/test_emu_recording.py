@@ -7,6 +7,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 from typing import ClassVar
 
@@ -29,6 +30,12 @@ class Nested(Event):
 
     ok: bool
     parts: tuple[tuple[int, int], ...]
+
+
+class Level(IntEnum):
+    """A number with a name, as the transport's registers have them."""
+
+    HIGH = 1
 
 
 def recorded(events: list[Event], **options: object) -> str:
@@ -67,6 +74,13 @@ def test_an_access_is_one_line_with_everything_in_it() -> None:
 def test_the_fast_line_says_what_the_event_says(name: str, detail: str) -> None:
     event = access(name, detail)
     assert json.loads(recorded([event])) == event.to_json()
+
+
+@given(st.text(), st.booleans(), st.integers())
+def test_the_line_of_any_other_event_says_it_too(text: str, flag: bool, number: int) -> None:
+    events = [Notice(text, text), Nested("x", flag, ((number, 2), (3, 4))), InterruptLine("virtio0", Level.HIGH)]
+    lines = recorded(list(events)).splitlines()
+    assert [json.loads(line) for line in lines] == [json.loads(json.dumps(event.to_json())) for event in events]
 
 
 def test_every_kind_of_event_comes_back_as_it_was(tmp_path: Path) -> None:

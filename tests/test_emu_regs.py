@@ -67,6 +67,8 @@ def test_access_says_who_may_read_and_write() -> None:
 def test_offsets_find_registers_and_holes() -> None:
     assert Small.at(4) is Small.Sel and Small.at(5) is None and Small.at(0xC) is None
     assert Small.containing(5) is Small.Sel and Small.containing(6) is Small.Byte
+    for reg in Small.registers:
+        assert [at for at in range(0x40) if Small.containing(at) is reg] == [*range(reg.offset, reg.offset + reg.width)]
     assert Small.containing(7) is None and Small.containing(0x14) is None
 
 

@@ -19,7 +19,7 @@ class Pending:
 
     def add(self, event: Interrupt) -> None:
         """Something happened; it stays until it is acknowledged (4.2.2.1)."""
-        self._set(self.status | event)
+        self._set(self.status | int(event))
 
     def remove(self, events: int) -> None:
         """The driver acknowledged `events`, or a reset did away with all of them."""
@@ -27,7 +27,7 @@ class Pending:
 
     def _set(self, status: int) -> None:
         if status != self.status:
-            self.status = int(status)
+            self.status = status
             if self.trace.on:
                 self.trace.publish(InterruptStatusChanged(self.source, self.status))
         self.irq.set(status != 0)

@@ -24,6 +24,7 @@ from virtio.spec import MAGIC, VENDOR_ID, VERSION_MODERN, DeviceId, Feature, Int
 from virtio.status import DRIVER_BITS, DRIVER_OK, FEATURES_OK, NEEDS_RESET
 
 ALL_ONES = 0xFFFFFFFF
+ALL_INTERRUPTS = int(Interrupt.USED_BUFFER | Interrupt.CONFIG_CHANGE)
 FEATURE_WORDS = 4
 """Words of DriverFeatures that are kept; only the first two can hold anything that was offered."""
 NEVER_OFFERED = mask(
@@ -209,7 +210,7 @@ class MmioTransport(QueueRegisters):
 
     @writes(VirtioMmio.InterruptACK)
     def _interrupt_ack(self, value: int) -> None:
-        undefined = value & ~int(Interrupt.USED_BUFFER | Interrupt.CONFIG_CHANGE)
+        undefined = value & ~ALL_INTERRUPTS
         if undefined:
             self.violation("mmio.irq-ack-no-undef", "4.2.2.2", f"InterruptACK: undefined bits {undefined:#x}")
         self.pending.remove(value)

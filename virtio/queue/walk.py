@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 
 from emu.memory import Memory
-from virtio.queue.chain import Descriptor
+from virtio.queue.chain import WRITE, Descriptor
 from virtio.spec import DescFlag
 
 DESCRIPTOR = struct.Struct("<QIHH")
@@ -14,7 +14,8 @@ MAX_CHAIN = 1024
 """Most descriptors that a chain may have in all, indirect ones included; QEMU's limit too."""
 MAX_BYTES = 1 << 32
 """A chain holds at most 2^32 bytes (2.7.5.2)."""
-KNOWN_FLAGS = int(DescFlag.NEXT | DescFlag.WRITE | DescFlag.INDIRECT)
+NEXT, INDIRECT = int(DescFlag.NEXT), int(DescFlag.INDIRECT)
+KNOWN_FLAGS = NEXT | WRITE | INDIRECT
 
 Report = Callable[[str, str, str], None]
 """Takes a rule, its section and a sentence: what the driver did wrong but a device can live with."""
@@ -70,11 +71,11 @@ class Walk:
         while True:
             where = f"chain {head}: descriptor {index}"
             descriptor = self._descriptor(self.table + 16 * index, where)
-            if descriptor.flags & DescFlag.INDIRECT:
+            if descriptor.flags & INDIRECT:
                 found += self._table(head, where, descriptor, len(found))
                 return found
             found.append(self._buffer(descriptor, where))
-            if not descriptor.flags & DescFlag.NEXT:
+            if not descriptor.flags & NEXT:
                 return found
             index = descriptor.next
             if index >= self.size:
@@ -92,7 +93,7 @@ class Walk:
         """The entries of an indirect table, whose own WRITE flag means nothing (2.7.5.3.2)."""
         if not self.indirect:
             self.report("indirect.flag-needs-feature", "2.7.5.3.1", f"{where}: INDIRECT without INDIRECT_DESC")
-        if descriptor.flags & DescFlag.NEXT:
+        if descriptor.flags & NEXT:
             raise RingError("indirect.no-indirect-and-next", "2.7.5.3.1", f"{where}: both INDIRECT and NEXT are set")
         if descriptor.length == 0 or descriptor.length % 16:
             raise RingError(
@@ -111,10 +112,10 @@ class Walk:
         index = 0
         while True:
             entry = self._descriptor(descriptor.address + 16 * index, f"{where}, entry {index}")
-            if entry.flags & DescFlag.INDIRECT:
+            if entry.flags & INDIRECT:
                 raise RingError("indirect.no-nesting", "2.7.5.3.1", f"{where}, entry {index}: INDIRECT in a table")
             found.append(self._buffer(entry, f"{where}, entry {index}"))
-            if not entry.flags & DescFlag.NEXT:
+            if not entry.flags & NEXT:
                 break
             if entry.next >= entries:
                 raise RingError(
