@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from emu.elf import Image, read_file
 from emu.errors import InputError
 from emu.fdt import Board, build_dtb, check_dtb, patch_dtb
-from emu.loader import fw_dynamic_info, kernel_address, kernel_room, place, place_image, plan, read_image
+from emu.loader import check_room, fw_dynamic_info, kernel_address, kernel_room, place, place_image, plan, read_image
 from emu.machine import RAM_BASE, Machine
 
 ISA = "rv{}imafdc_zicsr_zifencei"
@@ -98,11 +98,11 @@ def prepare(machine: Machine, config: BootConfig) -> Boot:
             )
         next_address, taken = kernel.entry, max(taken, kernel.start + kernel_room(kernel))
         entry = entry or kernel.entry
-    if not ram.contains(entry, 2):
-        raise InputError(f"{boot.images[0].path}: entry {entry:#x} is not in RAM")
     initrd = read_file(config.initrd) if config.initrd else b""
+    if config.initrd and not initrd:
+        raise InputError(f"{config.initrd}: the file is empty")
     own_tree = read_file(config.dtb) if config.dtb else b""
-    if own_tree:
+    if config.dtb:
         check_dtb(own_tree, config.dtb)
     where = plan(ram, taken, max(len(own_tree), 0x2000) + len(config.append), len(initrd))
     if own_tree:
@@ -123,9 +123,14 @@ def prepare(machine: Machine, config: BootConfig) -> Boot:
 
 
 def _add(boot: Boot, path: str, address: int) -> Image:
+    """Read what `path` has and see that this machine can run it."""
     image = read_image(path, address)
-    xlen = boot.machine.config.xlen
+    xlen, ram = boot.machine.config.xlen, boot.machine.ram
     if image.xlen not in (None, xlen):
         raise InputError(f"{path}: an rv{image.xlen} program on an rv{xlen} machine")
+    for segment in image.segments:
+        check_room(ram, segment.address, segment.size, path)
+    if image.entry % 2 or not ram.contains(image.entry, 2):
+        raise InputError(f"{path}: entry {image.entry:#x} is {'odd' if image.entry % 2 else 'not in RAM'}")
     boot.images.append(image)
     return image

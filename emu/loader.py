@@ -24,9 +24,8 @@ LINUX_MAGIC2 = b"RSC\x05"
 FW_DYNAMIC_MAGIC, FW_DYNAMIC_VERSION, S_MODE = 0x4942534F, 2, 1  # OpenSBI's docs/firmware/fw_dynamic.md
 
 
-def place(ram: Ram, address: int, data: bytes, name: str, size: int = 0) -> None:
-    """Copy `data` to `address`, then zeros up to `size` bytes; raises InputError if RAM does not reach that far."""
-    size = max(size, len(data))
+def check_room(ram: Ram, address: int, size: int, name: str) -> None:
+    """Raises InputError unless RAM has `size` bytes at `address`."""
     if not ram.contains(address, size):
         end = ram.base + ram.size
         small = "RAM too small" if address >= ram.base else "outside RAM"
@@ -34,6 +33,12 @@ def place(ram: Ram, address: int, data: bytes, name: str, size: int = 0) -> None
             f"{small}: {name} takes {size:#x} bytes at {address:#x}, RAM is {ram.base:#x} to {end:#x} "
             f"({ram.size // MIB} MiB)"
         )
+
+
+def place(ram: Ram, address: int, data: bytes, name: str, size: int = 0) -> None:
+    """Copy `data` to `address`, then zeros up to `size` bytes; raises InputError if RAM does not reach that far."""
+    size = max(size, len(data))
+    check_room(ram, address, size, name)
     ram.write(address, data)
     while len(data) < size:  # RAM may hold an earlier program's bytes
         address, size = address + len(data), size - len(data)
@@ -119,8 +124,9 @@ def plan(ram: Ram, taken: int, dtb_size: int, initrd_size: int = 0) -> Placement
         initrd = (start, start + initrd_size)
     if min(dtb, initrd[0] if initrd else dtb) < taken:
         what = f"an initrd of {initrd_size:#x} and " if initrd_size else ""
+        verb = "do" if initrd_size else "does"
         raise InputError(
-            f"RAM too small: {what}a device tree of {dtb_size:#x} bytes do not fit between {taken:#x} and {end:#x} "
+            f"RAM too small: {what}a device tree of {dtb_size:#x} bytes {verb} not fit between {taken:#x} and {end:#x} "
             f"({ram.size // MIB} MiB)"
         )
     return Placement(dtb, info, initrd)

@@ -184,7 +184,19 @@ class Machine:
 
         STUCK: the hart waits for an interrupt, no timer is armed, and nothing from outside can come.
         """
-        end = None if timeout is None else time.monotonic() + timeout
+        if timeout is None:
+            return self._run(None, until)
+        end = time.monotonic() + timeout
+        # a slice of nothing but exceptions can take minutes, so the clock stops the hart from outside
+        alarm = threading.Timer(timeout, self.hart.stop)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            return self._run(end, until)
+        finally:
+            alarm.cancel()
+
+    def _run(self, end: float | None, until: Callable[[], bool] | None) -> End:
         while True:
             for _ in range(len(self._inbox)):  # what an action posts waits for the next slice
                 self._inbox.popleft()()

@@ -102,11 +102,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return dispatch(build_parser().parse_args(separate_trace(sys.argv[1:] if argv is None else argv)))
     except InputError as error:
-        print(f"virtscope: {error}", file=sys.stderr)
-        return USAGE_ERROR
+        return complain(str(error))
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
+    except OSError as error:  # a full disk behind our output, say
+        return complain(f"{error.filename or 'output'}: {error.strerror or error}")
+
+
+def complain(message: str) -> int:
+    """One line on standard error, whatever a file's name is made of; returns the exit code."""
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    print(f"virtscope: {line}", file=sys.stderr)
+    return USAGE_ERROR
 
 
 if __name__ == "__main__":

@@ -51,10 +51,10 @@ class Options:
             raise InputError(f"--device {self.text}: unknown key {next(iter(self._values))!r}; {self.name} has {known}")
 
 
-def open_file(path: str, mode: str) -> BinaryIO:
+def open_file(path: str, mode: str, buffering: int = -1) -> BinaryIO:
     """Open a file of the person's, or raise InputError that names it."""
     try:
-        return open(path, mode)  # type: ignore[return-value]
+        return open(path, mode, buffering)  # type: ignore[return-value]
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
 
@@ -103,7 +103,7 @@ def _console(options: Options, output: Callable[[bytes], object]) -> Device:
     if source:
         with open_file(source, "rb") as stream:
             data = stream.read(1 << 20)
-    sink = open_file(target, "wb").write if target else output
+    sink = open_file(target, "wb", buffering=0).write if target else output
     console = Console(sink, size=None if cols is None or rows is None else (cols, rows))
     console.feed(data)
     return console

@@ -15,6 +15,7 @@ import virtio.events  # noqa: F401  (registers its kinds of events)
 from emu.boot import BootConfig
 from emu.errors import InputError
 from emu.machine import End
+from emu.mmu import translate
 from emu.recording import Header, Recorder
 from tui.session import Session, SessionConfig, open_session, parse_ram
 from tui.terminal import Terminal, write_all
@@ -116,7 +117,9 @@ def whereabouts(session: Session) -> str:
 
     hart = session.machine.hart
     pc = hart.pc
-    text = disassemble(hart.fetch(pc), pc, hart.xlen)
+    physical = translate(hart.core, hart.ram, pc)
+    there = physical is not None and hart.ram.contains(physical, 2)
+    text = disassemble(hart.fetch(pc), pc, hart.xlen) if there else "no RAM there"
     return " ".join(part for part in (f"{pc:#x}", session.boot.where(pc), f"[{text}]") if part)
 
 

@@ -48,7 +48,7 @@ def parse_ram(text: str) -> int:
     """`256M`, `1G`, `512K`, or a number of MiB, as bytes."""
     unit = text[-1:].upper() if text[-1:].isalpha() else ""
     digits = text[: len(text) - len(unit)]
-    if unit not in UNITS or not digits.isdecimal():
+    if unit not in UNITS or not (digits.isascii() and digits.isdecimal()):
         raise InputError(f"--ram {text}: not a size; write 256M, 1G or 65536K")
     size = int(digits) * UNITS[unit]
     if not SMALLEST_RAM <= size <= LARGEST_RAM:
@@ -64,11 +64,14 @@ def open_session(config: SessionConfig) -> Session:
     xlen = config.xlen or guess_xlen(config.boot) or 64
     if xlen == 32 and config.ram_size > 2 << 30:
         raise InputError(f"--ram {config.ram_size >> 20}M: an rv32 machine has at most 2G")
-    machine = Machine(
-        MachineConfig(
-            xlen, config.ram_size, config.output, config.wall_clock, config.trace_board, config.semihosting
-        )
+    board = MachineConfig(
+        xlen, config.ram_size, config.output, config.wall_clock, config.trace_board, config.semihosting
     )
+    try:
+        machine = Machine(board)
+    except (OSError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or "not enough memory"
+        raise InputError(f"--ram {config.ram_size >> 20}M: this computer has no room for it: {reason}") from None
     transports = [mount(machine, slot, devices.get(slot)) for slot in range(SLOTS)]
     boot = prepare(machine, config.boot)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import virtio.events  # noqa: F401  (registers its kinds of events)
+from emu.errors import InputError
 from emu.recording import read_recording
 from tui.format import said_before
 from tui.printer import Printer
@@ -13,10 +14,14 @@ from tui.printer import Printer
 def show(path: str) -> int:
     """Print every event; a broken line ends it with InputError, after all that was whole."""
     printer = Printer(sys.stdout, lambda pc: "")
+    empty = True
     try:
         for event in read_recording(path):
+            empty = False
             if not said_before(event):
                 printer.print(event, event.where)
     finally:
         sys.stdout.flush()
+    if empty:
+        raise InputError(f"{path}: the file is empty")
     return 0
