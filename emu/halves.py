@@ -5,19 +5,15 @@ from __future__ import annotations
 from typing import Protocol
 
 from emu.bus import Region
-from emu.decode import is_wide
 
 
 class Executing(Protocol):
-    """What tells one instruction from the next."""
+    """What tells one instruction from the next, and whether it loads or stores eight bytes at once."""
 
     @property
     def instructions(self) -> int: ...
 
-    @property
-    def pc(self) -> int: ...
-
-    def fetch(self, pc: int) -> int: ...
+    def moves_eight_bytes(self) -> bool: ...
 
 
 class Halves:
@@ -31,7 +27,7 @@ class Halves:
     def load(self, offset: int, width: int) -> int:
         if width == 4:
             if offset & 7 == 0:
-                if self._wide():
+                if self.hart.moves_eight_bytes():
                     value = self.region.load(offset, 8)
                     self._when, self._where, self._half = self.hart.instructions, offset + 4, value >> 32
                     return value & 0xFFFFFFFF
@@ -42,18 +38,13 @@ class Halves:
     def store(self, offset: int, width: int, value: int) -> None:
         if width == 4:
             if offset & 7 == 0:
-                if self._wide():
+                if self.hart.moves_eight_bytes():
                     self._when, self._where, self._half = self.hart.instructions, offset + 4, value
                     return
             elif self._second_half(offset):
                 self.region.store(offset - 4, 8, value << 32 | self._half)
                 return
         self.region.store(offset, width, value)
-
-    def _wide(self) -> bool:
-        """Whether the instruction being executed asks for eight bytes."""
-        hart = self.hart
-        return is_wide(hart.fetch(hart.pc))
 
     def _second_half(self, offset: int) -> bool:
         if offset != self._where or self.hart.instructions != self._when:

@@ -30,7 +30,7 @@ from unicorn.unicorn_py3.unicorn import MMIO_READ_CFUNC, MMIO_WRITE_CFUNC, uclib
 
 from emu.bus import MASKS, Region
 from emu.csr import Csrs
-from emu.decode import csr_op, memory_access
+from emu.decode import csr_op, is_wide, memory_access
 from emu.halves import Halves
 from emu.memory import BadAddress, Ram
 from emu.mmu import translate
@@ -233,6 +233,10 @@ class Hart:
             return low | ram.get16(high) << 16 if high is not None else 0
         except BadAddress:
             return 0
+
+    def moves_eight_bytes(self) -> bool:
+        """Whether the instruction being executed loads or stores eight bytes at once."""
+        return is_wide(self.fetch(self.core.pc.value))
 
     def _on_exception(self, uc: Any, cause: int, data: Any) -> None:
         core = self.core

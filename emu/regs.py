@@ -95,11 +95,12 @@ class Reg:
     `width` is in bytes; flags and enumerations are four bytes wide unless said otherwise.
     """
 
-    __slots__ = ("access", "doc", "kind", "name", "offset", "width")
+    __slots__ = ("access", "doc", "kind", "name", "offset", "readable", "width", "writable")
 
     def __init__(self, offset: int, access: Access, kind: type[int] = u32, doc: str = "", width: int = 0) -> None:
         self.offset = offset
         self.access = access
+        self.readable, self.writable = access.readable, access.writable
         self.kind = kind
         self.doc = doc
         self.width: int = width or getattr(kind, "bytes_", 4)

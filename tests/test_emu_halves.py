@@ -5,6 +5,7 @@ from __future__ import annotations
 from asm import assemble
 
 from emu.bus import Region
+from emu.decode import is_wide
 from emu.halves import Halves
 from emu.hart import Hart
 from emu.memory import Ram
@@ -18,15 +19,14 @@ class Executing:
 
     def __init__(self) -> None:
         self.instructions = 0
-        self.pc = 0
         self.word = 0
 
     def step(self, text: str) -> None:
         self.instructions += 1
         self.word = int.from_bytes(assemble(text), "little")
 
-    def fetch(self, pc: int) -> int:
-        return self.word
+    def moves_eight_bytes(self) -> bool:
+        return is_wide(self.word)
 
 
 class Device:

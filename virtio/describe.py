@@ -44,9 +44,9 @@ def describe(transport: MmioTransport, op: str, offset: int, width: int, value: 
         return "", "no register here"
     if width != register.width or offset != register.offset:
         return register.name, f"{width}-byte access; registers take aligned 4-byte accesses"
-    if op == "r" and not register.access.readable:
+    if op == "r" and not register.readable:
         return register.name, "write-only, reads 0"
-    if op == "w" and not register.access.writable:
+    if op == "w" and not register.writable:
         return register.name, f"read-only, {value:#x} is ignored"
     phrase = PHRASES.get(register)
     return register.name, phrase(transport, op, value) if phrase else register.show(value)
