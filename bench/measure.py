@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-REPETITIONS = 3
+REPETITIONS = 5
 
 Samples = dict[str, list[float]]
 """Name of a case to one figure a repetition."""

@@ -49,7 +49,8 @@ def markdown(sections: list[Section]) -> str:
     """All tables, with the facts of the machine above them."""
     lines = [
         "# What `make bench` measured", "", f"{machine_facts()}.", "",
-        "Medians of interleaved repetitions; a ratio is the median of the ratios of single repetitions.",
+        "Medians of interleaved repetitions; a ratio is the median of the ratios of single repetitions,",
+        "in each line to the case that the column names.",
     ]  # fmt: skip
     for section in sections:
         lines += ["", f"## {section.title}", ""]
@@ -60,5 +61,5 @@ def markdown(sections: list[Section]) -> str:
                 blanks = ("",) * (len(section.columns) - len(row.ratios))
                 lines.append("| " + " | ".join((row.name.strip(), row.figure, *row.ratios, *blanks)) + " |")
             lines.append("")
-        lines += [f"{note}" for note in section.notes]
+        lines += section.notes
     return "\n".join(lines) + "\n"

@@ -68,10 +68,10 @@ def blk_case(recorded: bool) -> Callable[[], float]:
     driver.start()
 
     def case() -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         for i in range(READS):
             driver.read(i % 128 * SECTORS, SECTORS)
-        return READS / (time.perf_counter() - start)
+        return READS / (time.process_time() - start)
 
     return case
 
@@ -95,10 +95,10 @@ def rng_case(recorded: bool) -> Callable[[], float]:
 
     def case() -> float:
         machine.hart.reset(ram.base)
-        start = time.perf_counter()
+        start = time.process_time()
         if machine.hart.run(100 * REQUESTS) is not Stop.WAITING:
             raise RuntimeError("the device did not serve the guest's requests")
-        return REQUESTS / (time.perf_counter() - start)
+        return REQUESTS / (time.process_time() - start)
 
     return case
 
@@ -112,4 +112,8 @@ def measure() -> Section:
     for name in samples:
         off = name.removesuffix(", recorded")
         section.add(name, f"{median(samples, name):,.0f} /s", ratio(samples, name, off))
+    section.notes.append(
+        "blk: driver and device in Python, indirect descriptors, EVENT_IDX. rng: 16 bytes, three register accesses a "
+        "request, seven more events in a recording. Processor time."
+    )
     return section
