@@ -44,8 +44,8 @@ class Peek:
         os.close(self._fd)
 
 
-def find_state(peek: Peek, handle: int, gprs: bytes) -> int:
-    """The address of the CPU state: it begins with x0, then `gprs` (the marked x1 to x31)."""
+def find_state(peek: Peek, handle: int, gprs: bytes) -> set[int]:
+    """Where the CPU state may be: it begins with x0, then `gprs` (the marked x1 to x31). Copies are found too."""
     word = len(gprs) // 31
     head = peek(handle, HANDLE_SIZE)
     found: set[int] = set()
@@ -54,9 +54,7 @@ def find_state(peek: Peek, handle: int, gprs: bytes) -> int:
             at = peek(pointer, 0x10000).find(gprs)
             if at >= word:
                 found.add(pointer + at - word)
-    if len(found) != 1:
-        raise UnknownUnicorn("the CPU state")
-    return found.pop()
+    return found
 
 
 def find_field(snapshot: Callable[[], bytes], size: int, probes: list[Callable[[], int]], what: str) -> int:

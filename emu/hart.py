@@ -16,6 +16,7 @@ import unicorn.riscv_const as rc
 from unicorn import Uc, UcError  # type: ignore[attr-defined]  # it re-exports them unannounced
 from unicorn.unicorn_const import (
     UC_ARCH_RISCV,
+    UC_ERR_FETCH_PROT,
     UC_ERR_OK,
     UC_HOOK_INSN_INVALID,
     UC_HOOK_INTR,
@@ -156,11 +157,15 @@ class Hart:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
+        if error is not None and error.errno == UC_ERR_FETCH_PROT:  # a jump into a device's registers
+            self._fault = Cause.FETCH_ACCESS, self.pc, self.pc
         if self._fault is not None:
             cause, pc, tval = self._fault
             self._fault = None
             self._entered = True
             enter(self.core, cause, pc, tval)
+            if begun == 0:  # a fetch that failed at once was not counted, and time must go on
+                self._base += 1
         if error is not None and not self._entered:
             raise error
         return error is None and not at_limit and not self._entered
@@ -278,7 +283,9 @@ class Hart:
         pc = core.pc.value
         tval = address
         if access == UC_MEM_FETCH_UNMAPPED:
-            cause, tval = Cause.FETCH_ACCESS, pc
+            begin = translate(core, self.ram, pc)
+            crosses = begin is not None and address & ~0xFFF != begin & ~0xFFF
+            cause, tval = Cause.FETCH_ACCESS, pc + 2 if crosses else pc
         else:
             cause = Cause.STORE_ACCESS if access == UC_MEM_WRITE_UNMAPPED else Cause.LOAD_ACCESS
             meant = memory_access(self.fetch(pc), core.x, self.xlen)

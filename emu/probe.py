@@ -35,11 +35,18 @@ class Probe:
         self.uc, self.rc, self.hook_intr, self.xlen, self.ram = uc, rc, hook_intr, xlen, ram
         self.word = xlen // 8
         self.peek = Peek()
-        marks = [0x5A5A0000 + 77 * i for i in range(1, 32)]
-        self._set_gprs(marks)
-        self.state = find_state(self.peek, uc._uch.value, b"".join(m.to_bytes(self.word, "little") for m in marks))
+        first, second = self._marked_states(0x5A5A0000), self._marked_states(0x3C3C0000)
+        if len(first & second) != 1:  # what the first look found and the second did not was an old copy
+            raise UnknownUnicorn("the CPU state")
+        self.state = (first & second).pop()
         self._set_gprs([0] * 31)
         self._at_fault = b""
+
+    def _marked_states(self, mark: int) -> set[int]:
+        marks = [mark + 77 * i for i in range(1, 32)]
+        self._set_gprs(marks)
+        pattern = b"".join(m.to_bytes(self.word, "little") for m in marks)
+        return find_state(self.peek, self.uc._uch.value, pattern)
 
     def _set_gprs(self, values: list[int]) -> None:
         for i, value in enumerate(values, 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from asm import BASE
 from bare import HANDLER, TO_M, XLEN, Guest, drop_to, trap_of
 
 from emu.hart import Stop
@@ -54,6 +55,29 @@ def test_an_unmapped_physical_address_is_an_access_fault(xlen: int, code: str, c
 def test_a_jump_to_nowhere_is_a_fetch_access_fault_with_that_pc(xlen: int) -> None:
     cause, _, tval, _ = trap_of("jr t1", xlen, "li t1, 0x20000000\n")
     assert (cause, tval) == (Cause.FETCH_ACCESS, 0x20000000)
+
+
+@XLEN
+def test_a_jump_into_a_devices_registers_is_a_fetch_access_fault(xlen: int) -> None:
+    guest = Guest(TO_M + "li t1, 0x10000100\njr t1\n" + HANDLER, xlen)
+    guest.device(lambda offset, width: 0x13, lambda offset, width, value: None)
+    assert guest.trap() == (Cause.FETCH_ACCESS, 0x10000100 - BASE, 0x10000100)
+
+
+@XLEN
+def test_an_instruction_that_crosses_the_end_of_ram_faults_at_its_second_half(xlen: int) -> None:
+    cause, epc, tval, _ = trap_of("jr t1", xlen, "li t1, 0x800ffffe\nli t0, 3\nsh t0, 0(t1)\n")
+    assert (cause, tval) == (Cause.FETCH_ACCESS, 0x80100000)
+    assert epc > 0, "mepc is the beginning of the instruction"
+
+
+@XLEN
+@pytest.mark.parametrize("nowhere", ["0", "0x10000000"])
+def test_a_guest_lost_in_fetch_faults_still_spends_its_instructions(xlen: int, nowhere: str) -> None:
+    guest = Guest(f"li t0, {nowhere}\ncsrw mtvec, t0\njr t0", xlen)
+    guest.device(lambda offset, width: 0, lambda offset, width, value: None)
+    assert guest.run(500) is Stop.LIMIT
+    assert guest.hart.instructions == 500
 
 
 @XLEN

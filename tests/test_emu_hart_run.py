@@ -261,3 +261,12 @@ def test_a_hart_is_ready_in_a_fraction_of_a_second() -> None:
     start = time.monotonic()
     Hart(Ram(BASE, 1 << 20), 64)
     assert time.monotonic() - start < 1
+
+
+def test_many_harts_in_one_process_each_find_their_own_state() -> None:
+    for _ in range(100):
+        hart = Hart(Ram(BASE, 1 << 20), 64)
+        hart.ram.write(BASE, assemble("li a0, 7\nwfi"))
+        hart.reset(BASE)
+        assert hart.run(10) is Stop.WAITING
+        assert hart.core.x[10] == 7
