@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asm import assemble
+
 from emu.boot import BootConfig
 from emu.machine import End, Machine
 from emu.trace import Event

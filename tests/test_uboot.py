@@ -1,4 +1,4 @@
-"""The main job: an unmodified U-Boot finds our VirtIO disk, reads it, writes it. Firmware is Debian's (`firmware.py`)."""
+"""The main job: an unmodified U-Boot finds our VirtIO disk, reads it and writes it. The firmware is Debian's."""
 
 from __future__ import annotations
 

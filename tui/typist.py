@@ -34,7 +34,9 @@ class Typist:
         """Give the UART what it has room for."""
         if self._waiting:
             with self._lock:
-                del self._waiting[: self._machine.uart.feed(bytes(self._waiting[:ENOUGH]))]
+                taken = self._machine.uart.feed(bytes(self._waiting[:ENOUGH]))
+                del self._waiting[:taken]
+            self._machine.waits_for_input = taken > 0  # a UART that is full and did not wake the guest never will
             self._room.set()
         elif self._ended:
             self._machine.waits_for_input = False
