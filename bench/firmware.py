@@ -106,7 +106,7 @@ def measure() -> Section:
         for name in machines:
             against = ratio(figures, name, THEIRS) if THEIRS in figures else ""
             section.add(f"{name}, {what}", f"{median(figures, name):.2f} s", against)
-    section.notes.append("QEMU sees the host's clock, ours counts instructions. Profiled, 9/10 of our run is in the engine.")
+    section.notes.append("QEMU has the host's clock, ours counts instructions. Profiled, 9/10 of ours is engine.")
     taken = median(samples, OURS)
     section.notes.append(f"Goal: at most {GOAL} s in all. {'Met' if taken <= GOAL else 'MISSED'} with {taken:.2f} s.")
     return section
