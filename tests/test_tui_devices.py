@@ -98,7 +98,7 @@ def test_numbers_may_be_hexadecimal_and_flags_be_spelled_out(tmp_path: Path) -> 
 
 
 def test_a_file_that_nobody_may_write_is_refused_for_writing() -> None:
-    with pytest.raises(InputError, match="^/proc/self/mountinfo: "):  # not even by root
+    with pytest.raises(InputError, match=r"^/proc/self/mountinfo: "):  # not even by root
         names("blk,file=/proc/self/mountinfo")
 
 
