@@ -85,13 +85,13 @@ def prepare(machine: Machine, config: BootConfig) -> Boot:
     taken = RAM_BASE
     entry = next_address = 0
     if first:
-        image = _add(boot, first, load_at if config.image else RAM_BASE)
+        image = _add(boot, config, first, load_at if config.image else RAM_BASE)
         entry, taken = image.entry, image.end
     if config.kernel:
         at = load_at
         if config.bios and config.load_address is None:
             at = kernel_address(ram, xlen, config.kernel)
-        kernel = _add(boot, config.kernel, at)
+        kernel = _add(boot, config, config.kernel, at)
         if first and kernel.start < boot.images[0].end and boot.images[0].start < kernel.end:
             raise InputError(
                 f"{config.kernel}: its {kernel.start:#x} to {kernel.end:#x} overlaps {first}, which ends at {taken:#x}"
@@ -122,7 +122,7 @@ def prepare(machine: Machine, config: BootConfig) -> Boot:
     return boot
 
 
-def _add(boot: Boot, path: str, address: int) -> Image:
+def _add(boot: Boot, config: BootConfig, path: str, address: int) -> Image:
     """Read what `path` has and see that this machine can run it."""
     image = read_image(path, address)
     xlen, ram = boot.machine.config.xlen, boot.machine.ram
@@ -132,5 +132,8 @@ def _add(boot: Boot, path: str, address: int) -> Image:
         check_room(ram, segment.address, segment.size, path)
     if image.entry % 2 or not ram.contains(image.entry, 2):
         raise InputError(f"{path}: entry {image.entry:#x} is {'odd' if image.entry % 2 else 'not in RAM'}")
+    if config.load_address is not None and path != config.bios and image.start != config.load_address:
+        asked = f"--load-address {config.load_address:#x}"
+        raise InputError(f"{path}: {asked} does not move it, it is an ELF linked at {image.start:#x}")
     boot.images.append(image)
     return image

@@ -134,7 +134,7 @@ def _event(line: bytes, place: str) -> Event:
     try:
         event = event_from_json(json.loads(line))
     except (ValueError, RecursionError) as error:
-        if not line.endswith(b"\n"):
+        if not line.endswith(b"\n") and line.startswith(b"{"):
             raise InputError(f"{place} is truncated: the recording stops in the middle of it") from None
         if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError)):
             raise InputError(f"{place}: not JSON: {error}") from None

@@ -200,3 +200,8 @@ def test_output_that_nobody_takes_ends_the_run(tmp_path: Path) -> None:
     )
     assert done.stdout == "AAAAA0\n2\n"
     assert done.stderr == "virtscope: output: No space left on device\n"
+
+
+def test_an_elf_that_cannot_be_moved_is_not_moved_silently(says: Complaint) -> None:
+    message = f"{RNG}: --load-address 0x80010000 does not move it, it is an ELF linked at 0x80000000"
+    assert says("run", RNG, "--load-address", "0x80010000") == message

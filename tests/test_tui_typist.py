@@ -58,6 +58,12 @@ def test_a_reader_is_let_go_when_the_guest_takes_nothing() -> None:
     assert not reader.is_alive()
 
 
+def test_typed_keys_never_block_so_that_the_way_out_is_heard() -> None:
+    typist = Typist(Machine(MachineConfig(64, 1 << 20)), keys=True)
+    for _ in range(100):
+        typist.type(bytes(4096))
+
+
 def test_the_end_of_input_is_told_after_the_last_byte() -> None:
     machine = Machine(MachineConfig(64, 1 << 20))
     machine.waits_for_input = True

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             stack.callback(signal.signal, number, signal.signal(number, _on_signal(finish)))
-        typist = Typist(machine)
+        typist = Typist(machine, keys=interactive)
         terminal = Terminal(
             typist.type,
             lambda: machine.post(lambda: finish(QUIT)),

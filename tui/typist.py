@@ -11,10 +11,14 @@ ENOUGH = 1 << 16
 
 
 class Typist:
-    """`type` is called on the reading thread, `push` on the machine's."""
+    """`type` is called on the reading thread, `push` on the machine's.
 
-    def __init__(self, machine: Machine) -> None:
+    With `keys` the input is a person's: what is too much is lost, as on a real line, and Ctrl-A x is always heard.
+    """
+
+    def __init__(self, machine: Machine, *, keys: bool = False) -> None:
         self._machine = machine
+        self._keys = keys
         self._waiting = bytearray()
         self._lock = threading.Lock()
         self._room = threading.Event()
@@ -22,11 +26,13 @@ class Typist:
         self._ended = False
 
     def type(self, data: bytes) -> None:
-        """Take `data`; blocks while too much is waiting."""
+        """Take `data`; blocks while too much is waiting, unless it is typed."""
+        if self._keys and len(self._waiting) > ENOUGH:
+            return
         with self._lock:
             self._waiting += data
         self._machine.post(self.push)
-        while len(self._waiting) > ENOUGH and not self._closed:
+        while len(self._waiting) > ENOUGH and not self._closed and not self._keys:
             self._room.clear()
             self._room.wait(0.05)
 
