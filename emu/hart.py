@@ -31,12 +31,12 @@ from unicorn.unicorn_py3.unicorn import MMIO_READ_CFUNC, MMIO_WRITE_CFUNC, uclib
 
 from emu.bus import MASKS, Region
 from emu.csr import Csrs
-from emu.decode import csr_op, is_wide, memory_access
+from emu.decode import is_wide
+from emu.exceptions import Exceptions
 from emu.halves import Halves
-from emu.memory import BadAddress, Ram
-from emu.mmu import translate
+from emu.memory import Ram
 from emu.probe import NOWHERE, find_core, find_counter
-from emu.traps import WITH_ADDRESS, Cause, Irq, M, Mstatus, enter
+from emu.traps import Cause, Irq, M
 
 
 class Stop(Enum):
@@ -60,8 +60,7 @@ class Hart:
         self.uc.mem_map_ptr(ram.base, ram.size, UC_PROT_ALL, ctypes.c_void_p(self._ram_address))
         self.core = find_core(self.uc, rc, UC_HOOK_INTR, xlen, ram)
         self._counter, self._limit = find_counter(self.uc, ram)
-        self.csrs = Csrs(self.core, time)
-        self.on_ebreak: Callable[[int], bool] = lambda pc: False
+        self.exceptions = Exceptions(self.core, ram, Csrs(self.core, time), self._flush_tlb)
         self._base = 0
         self._running = False
         self._stop_requested = False
@@ -163,7 +162,7 @@ class Hart:
             cause, pc, tval = self._fault
             self._fault = None
             self._entered = True
-            enter(self.core, cause, pc, tval)
+            self.exceptions.enter(cause, pc, tval)
             if begun == 0:  # a fetch that failed at once was not counted, and time must go on
                 self._base += 1
         if error is not None and not self._entered:
@@ -219,48 +218,18 @@ class Hart:
             self.uc.ctl_remove_cache(address, address + size)
             core.priv.value = priv
 
-    # exceptions
-
     def fetch(self, pc: int) -> int:
         """The instruction at virtual `pc` (16 or 32 bits), or 0 if it cannot be read."""
-        ram, core = self.ram, self.core
-        at = pc if core.priv.value == M else translate(core, ram, pc)
-        if at is None:
-            return 0
-        try:
-            if at & 0xFFF != 0xFFE:
-                word = ram.get32(at)
-                return word if word & 3 == 3 else word & 0xFFFF
-            low = ram.get16(at)  # the other half may be on another page
-            if low & 3 != 3:
-                return low
-            high = translate(core, ram, pc + 2)
-            return low | ram.get16(high) << 16 if high is not None else 0
-        except BadAddress:
-            return 0
+        return self.exceptions.fetch(pc)
 
     def moves_eight_bytes(self) -> bool:
         """Whether the instruction being executed loads or stores eight bytes at once."""
-        return is_wide(self.fetch(self.core.pc.value))
+        return is_wide(self.exceptions.fetch(self.core.pc.value))
+
+    # exceptions
 
     def _on_exception(self, uc: Any, cause: int, data: Any) -> None:
-        core = self.core
-        pc = core.pc.value - 4 & (1 << self.xlen) - 1
-        tval = 0
-        if cause == Cause.ILLEGAL_INSTRUCTION:
-            tval = self.fetch(pc)
-            op = csr_op(tval, core.x)
-            if op is not None and self.csrs.execute(op):
-                core.pc.value = pc + 4
-                return
-        elif cause == Cause.ECALL_U:  # the core says 8 for every ecall
-            cause = Cause.ECALL_U + core.priv.value
-        elif cause in WITH_ADDRESS:
-            tval = core.badaddr.value
-        mprv = core.priv.value == M and core.mstatus.value & Mstatus.MPRV
-        enter(core, cause, pc, tval)
-        if mprv:  # entry changed MPP, so loads and stores now translate differently
-            self._flush_tlb()
+        self.exceptions.take(cause)
 
     def _flush_tlb(self) -> None:
         """A change of satp makes the core forget translations; in M mode satp itself does not matter."""
@@ -270,27 +239,15 @@ class Hart:
 
     def _on_invalid(self, uc: Any, data: Any) -> bool:
         """ebreak and c.ebreak come here, pc on the instruction. The core would go on and fail: start again."""
-        pc = self.core.pc.value
         self._entered = True
         self._limit.value = 0
-        if not self.on_ebreak(pc):
-            enter(self.core, Cause.BREAKPOINT, pc, pc)
+        self.exceptions.breakpoint()
         return True
 
     def _on_unmapped(self, uc: Any, access: int, address: int, size: int, value: int, data: Any) -> bool:
         """The engine puts pc back after this, so the trap is entered once `emu_start` has given up."""
-        core = self.core
-        pc = core.pc.value
-        tval = address
         if access == UC_MEM_FETCH_UNMAPPED:
-            begin = translate(core, self.ram, pc)
-            crosses = begin is not None and address & ~0xFFF != begin & ~0xFFF
-            cause, tval = Cause.FETCH_ACCESS, pc + 2 if crosses else pc
+            self._fault = self.exceptions.bad_fetch(address)
         else:
-            cause = Cause.STORE_ACCESS if access == UC_MEM_WRITE_UNMAPPED else Cause.LOAD_ACCESS
-            meant = memory_access(self.fetch(pc), core.x, self.xlen)
-            if meant is not None:  # an AMO loads first and faults as a store; the address is the virtual one
-                cause = Cause.STORE_ACCESS if meant.store else Cause.LOAD_ACCESS
-                tval = meant.address
-        self._fault = cause, pc, tval
+            self._fault = self.exceptions.bad_access(address, access == UC_MEM_WRITE_UNMAPPED)
         return False

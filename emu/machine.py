@@ -103,7 +103,7 @@ class Machine:
             self._semihosting = Semihosting(
                 self.ram, self._console, self.exit, xlen=config.xlen, trace=self.trace, translate=self._physical
             )
-            hart.on_ebreak = self._semihosting_call
+            hart.exceptions.on_ebreak = self._semihosting_call
 
     def _now_ns(self) -> int:
         return time.time_ns() if self.config.wall_clock else VIRTUAL_EPOCH_NS + self.clock.ticks() * 100

@@ -1,0 +1,101 @@
+"""What the hart does with each exception that the engine reports: emulate the instruction, or enter the trap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from emu.core import Core
+from emu.csr import Csrs
+from emu.decode import csr_op, memory_access
+from emu.memory import BadAddress, Ram
+from emu.mmu import translate
+from emu.traps import WITH_ADDRESS, Cause, M, Mstatus, S, enter
+
+Fault = tuple[Cause, int, int]
+"""Cause, pc of the instruction, xtval."""
+
+
+class Exceptions:
+    """Looks at an exception and enters its trap, unless somebody takes it.
+
+    `on_ebreak(pc)` and `on_ecall(pc)` (from S mode) are asked first, `on_illegal(insn, pc)` for an instruction that
+    the core does not have; each returns whether it did what was meant. ebreak's must set pc itself, after the others
+    the hart goes on behind the instruction (4 bytes).
+    """
+
+    def __init__(self, core: Core, ram: Ram, csrs: Csrs, flush_tlb: Callable[[], None]) -> None:
+        self.core = core
+        self.ram = ram
+        self.csrs = csrs
+        self.on_ebreak: Callable[[int], bool] = lambda pc: False
+        self.on_ecall: Callable[[int], bool] = lambda pc: False
+        self.on_illegal: Callable[[int, int], bool] = lambda insn, pc: False
+        self._flush_tlb = flush_tlb
+        self._mask = (1 << core.xlen) - 1
+
+    def fetch(self, pc: int) -> int:
+        """The instruction at virtual `pc` (16 or 32 bits), or 0 if it cannot be read."""
+        ram, core = self.ram, self.core
+        at = pc if core.priv.value == M else translate(core, ram, pc)
+        if at is None:
+            return 0
+        try:
+            if at & 0xFFF != 0xFFE:
+                word = ram.get32(at)
+                return word if word & 3 == 3 else word & 0xFFFF
+            low = ram.get16(at)  # the other half may be on another page
+            if low & 3 != 3:
+                return low
+            high = translate(core, ram, pc + 2)
+            return low | ram.get16(high) << 16 if high is not None else 0
+        except BadAddress:
+            return 0
+
+    def enter(self, cause: int, pc: int, tval: int) -> None:
+        """Enter the trap, and forget translations that hold no longer."""
+        core = self.core
+        mprv = core.priv.value == M and core.mstatus.value & Mstatus.MPRV
+        enter(core, cause, pc, tval)
+        if mprv:  # entry changed MPP, so loads and stores now translate differently
+            self._flush_tlb()
+
+    def take(self, cause: int) -> None:
+        """The engine stopped at an exception: pc is four bytes behind the instruction, whatever its length."""
+        core = self.core
+        pc = core.pc.value - 4 & self._mask
+        tval = 0
+        if cause == Cause.ILLEGAL_INSTRUCTION:
+            tval = self.fetch(pc)
+            op = csr_op(tval, core.x)
+            if (op is not None and self.csrs.execute(op)) or self.on_illegal(tval, pc):
+                core.pc.value = pc + 4
+                return
+        elif cause == Cause.ECALL_U:  # the core says 8 for every ecall
+            if core.priv.value == S and self.on_ecall(pc):
+                core.pc.value = pc + 4
+                return
+            cause = Cause.ECALL_U + core.priv.value
+        elif cause in WITH_ADDRESS:
+            tval = core.badaddr.value
+        self.enter(cause, pc, tval)
+
+    def breakpoint(self) -> None:
+        """An ebreak or c.ebreak, with pc on it."""
+        pc = self.core.pc.value
+        if not self.on_ebreak(pc):
+            self.enter(Cause.BREAKPOINT, pc, pc)
+
+    def bad_fetch(self, address: int) -> Fault:
+        """Nothing to execute at physical `address`; an instruction may begin on the page before."""
+        pc = self.core.pc.value
+        begin = translate(self.core, self.ram, pc)
+        crosses = begin is not None and address & ~0xFFF != begin & ~0xFFF
+        return Cause.FETCH_ACCESS, pc, pc + 2 if crosses else pc
+
+    def bad_access(self, address: int, write: bool) -> Fault:
+        """Nothing at physical `address`. An AMO loads first and faults as a store; xtval is the virtual address."""
+        pc = self.core.pc.value
+        meant = memory_access(self.fetch(pc), self.core.x, self.core.xlen)
+        if meant is not None:
+            return (Cause.STORE_ACCESS if meant.store else Cause.LOAD_ACCESS), pc, meant.address
+        return (Cause.STORE_ACCESS if write else Cause.LOAD_ACCESS), pc, address
