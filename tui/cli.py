@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
 
 from emu.errors import InputError
+from tui import streams
 
 USAGE_ERROR = 2
 
@@ -99,6 +101,7 @@ def dispatch(args: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the `virtscope` command; returns the exit code."""
+    streams.hold()
     try:
         return dispatch(build_parser().parse_args(separate_trace(sys.argv[1:] if argv is None else argv)))
     except InputError as error:
@@ -113,7 +116,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def complain(message: str) -> int:
     """One line on standard error, whatever a file's name is made of; returns the exit code."""
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-    print(f"virtscope: {line}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # it may be standard error that is full
+        print(f"virtscope: {line}", file=sys.stderr, flush=True)
     return USAGE_ERROR
 
 
