@@ -5,10 +5,12 @@ Headers are read here, so that a wrong one is named; sections and DWARF are left
 
 from __future__ import annotations
 
+import os
+import stat
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from emu.errors import InputError
 from emu.symbols import Lines, Symbols
@@ -62,9 +64,25 @@ class Image:
 def read_file(path: str | Path) -> bytes:
     """The whole file; raises InputError that says why not."""
     try:
-        return Path(path).read_bytes()
+        with open_input(path) as stream:
+            return stream.read()
+    except MemoryError:
+        size = Path(path).stat().st_size
+        raise InputError(f"{path}: {size} bytes are more than this computer has room for") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+
+
+def open_input(path: str | Path) -> BinaryIO:
+    """Open a file to be read to its end; raises InputError for one that is not there, or is a device without end."""
+    try:
+        stream = open(path, "rb")  # noqa: SIM115  (the caller closes it)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise InputError(f"{path}: a character device, not a file")
+    return stream
 
 
 def load_elf(path: str | Path, base: int | None = None) -> Image:

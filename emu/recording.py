@@ -13,10 +13,13 @@ from json.encoder import encode_basestring_ascii as quote
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
+from emu.elf import open_input
 from emu.errors import InputError
 from emu.trace import Event, RegisterAccess, event_from_json
 
 VERSION = 1
+LONGEST_LINE = 1 << 20
+"""Bytes; the longest event, a chain of 1024 descriptors, takes a tenth of it."""
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -123,11 +126,13 @@ def read_recording(path: str | Path) -> Iterator[Event]:
     The modules that define its events must have been imported. Raises InputError that names the line and the field.
     """
     try:
-        with open(path, "rb") as stream:
-            for number, line in enumerate(stream, 1):
+        with open_input(path) as stream:
+            number = 0
+            while line := stream.readline(LONGEST_LINE):
+                number += 1
                 yield _event(line, f"{path}: line {number}")
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
 
 
 def _event(line: bytes, place: str) -> Event:

@@ -167,3 +167,17 @@ def test_a_stripped_file_says_that_it_has_no_names() -> None:
 
 def test_a_flat_binary_has_no_names_and_no_problem() -> None:
     assert (Symbols().name_at(BASE), Symbols().problem, Lines().at(BASE), Lines().problem) == ("", "", None, "")
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full", "/dev/null"])
+def test_a_device_without_end_is_not_read(device: str) -> None:
+    with pytest.raises(InputError, match=f"^{device}: a character device, not a file$"):
+        load_elf(device)
+
+
+def test_a_file_larger_than_this_computers_memory_is_said(tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as stream:
+        stream.truncate(1 << 43)  # 8 TiB, of which none is on the disk
+    with pytest.raises(InputError, match=rf"large: {1 << 43} bytes are more than this computer has room for$"):
+        load_elf(large)

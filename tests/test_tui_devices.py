@@ -90,10 +90,10 @@ def test_devices_go_into_the_first_free_slots_in_their_order() -> None:
 
 
 def test_numbers_may_be_hexadecimal_and_flags_be_spelled_out(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.write_bytes(bytes(512))
     assert names("rng,slot=0x3") == {3: "rng"}
     for flag in ("readonly", "readonly=on", "readonly=off"):
+        disk = tmp_path / flag
+        disk.write_bytes(bytes(512))
         assert names(f"blk,file={disk},{flag}") == {0: "blk"}
 
 

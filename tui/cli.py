@@ -29,6 +29,12 @@ def number(text: str) -> int:
     return value
 
 
+def utf8(text: str) -> str:
+    """Text as it goes into a device tree; bytes that are not UTF-8 are a ValueError."""
+    text.encode()
+    return text
+
+
 def seconds(text: str) -> float:
     """A positive number of seconds."""
     value = float(text)
@@ -48,7 +54,7 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     add("--kernel", metavar="FILE", help="what the firmware enters in S-mode; without --bios it starts in M-mode")
     add("--load-address", type=number, metavar="A", help="where a flat IMAGE or kernel goes (0x80000000)")
     add("--initrd", metavar="FILE", help="initial RAM disk, told in the device tree")
-    add("--append", metavar="TEXT", help="kernel command line, told in the device tree")
+    add("--append", type=utf8, metavar="TEXT", help="kernel command line, told in the device tree")
     add("--dtb", metavar="FILE", help="your own device tree instead of the board's")
     add("--xlen", type=int, choices=(32, 64), help="of a flat image; an ELF says it itself (64)")
     add("--clock", choices=("wall", "virtual"),

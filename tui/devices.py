@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 from collections.abc import Callable
 from typing import BinaryIO
@@ -68,6 +70,11 @@ def open_disk(path: str, readonly: bool) -> BinaryIO:
         raise InputError(f"{path}: not a disk image, it has no size") from None
     if size % SECTOR or not size:
         raise InputError(f"{path}: size {size} is not a positive multiple of {SECTOR} bytes")
+    with contextlib.suppress(OSError):  # a file system without locks
+        try:
+            fcntl.flock(disk, (fcntl.LOCK_SH if readonly else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{path}: in use as a disk already, by this machine or another") from None
     return disk
 
 
@@ -88,6 +95,8 @@ def _blk(options: Options, output: Callable[[bytes], object]) -> Device:
         raise InputError(f"--device {options.text}: blk needs file=PATH")
     if len(serial.encode()) > 20:
         raise InputError(f"--device {options.text}: serial is at most 20 bytes, not {len(serial.encode())}")
+    if not serial.isascii():
+        raise InputError(f"--device {options.text}: serial is ASCII only, not {serial!r}")
     return Blk(open_disk(path, readonly), readonly=readonly, serial=serial)
 
 
