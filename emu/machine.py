@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
+from emu.alarms import Alarms
 from emu.bus import Bus, BusDevice, Region
 from emu.clint import Clint
 from emu.clock import VirtualClock, WallClock
@@ -87,8 +88,11 @@ class Machine:
         self._on_reset: Callable[[], None] | None = None
         hart = self.hart
         self.plic = Plic([lambda level: hart.set_mip(Irq.MEIP, level), lambda level: hart.set_mip(Irq.SEIP, level)])
+        self.alarms = Alarms(self.clock)
         self.clint = Clint(
-            self.clock, lambda level: hart.set_mip(Irq.MSIP, level), lambda level: hart.set_mip(Irq.MTIP, level)
+            self.alarms.new(lambda: self.clint.update()),
+            lambda level: hart.set_mip(Irq.MSIP, level),
+            lambda level: hart.set_mip(Irq.MTIP, level),
         )
         self.clock.on_alarm_change = lambda: hart.shorten(self._until_alarm())
         self.uart = Uart(self.plic.line(UART_IRQ), config.output)
@@ -212,7 +216,7 @@ class Machine:
             self.uart.flush()
             self.rtc.update()
             if self.clock.due():
-                self.clint.update()
+                self.alarms.update()
             if stop is Stop.WAITING and not self._wait(end):
                 return End.STUCK
 
@@ -223,7 +227,7 @@ class Machine:
         self.uart.flush()
         seconds = self.clock.idle()
         if seconds == 0.0:
-            self.clint.update()
+            self.alarms.update()
             return True
         if seconds is None:
             if not self.waits_for_input:
