@@ -93,9 +93,14 @@ class Exceptions:
         return Cause.FETCH_ACCESS, pc, pc + 2 if crosses else pc
 
     def bad_access(self, address: int, write: bool) -> Fault:
-        """Nothing at physical `address`. An AMO loads first and faults as a store; xtval is the virtual address."""
+        """Nothing at physical `address`. An AMO loads first and faults as a store; xtval is the virtual address,
+
+        of the part on the second page where only that is missing (3.1.16).
+        """
         pc = self.core.pc.value
         meant = memory_access(self.fetch(pc), self.core.x, self.core.xlen)
         if meant is not None:
-            return (Cause.STORE_ACCESS if meant.store else Cause.LOAD_ACCESS), pc, meant.address
+            second = meant.address & 0xFFF > 0xFF8 and address & 0xFFF < 8
+            tval = (meant.address | 0xFFF) + 1 & self._mask if second else meant.address
+            return (Cause.STORE_ACCESS if meant.store else Cause.LOAD_ACCESS), pc, tval
         return (Cause.STORE_ACCESS if write else Cause.LOAD_ACCESS), pc, address

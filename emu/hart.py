@@ -38,6 +38,9 @@ from emu.memory import Ram
 from emu.probe import NOWHERE, find_core, find_counter
 from emu.traps import Cause, Irq, M
 
+SXL_UXL_64 = 0xA << 32
+"""mstatus: S and U mode are 64 bits wide; read-only (3.1.6.3)."""
+
 
 class Stop(Enum):
     """Why `run` came back."""
@@ -120,6 +123,8 @@ class Hart:
         core = self.core
         core.priv.value = M
         self.uc.reg_write(rc.UC_RISCV_REG_MSTATUS, 0)
+        if self.xlen == 64:
+            core.mstatus.value |= SXL_UXL_64  # the core leaves 0 there, which is no width
         self.uc.reg_write(rc.UC_RISCV_REG_SATP, 0)
         for register in (core.mie, core.medeleg, core.mideleg, core.mcause, core.mtvec, core.stvec):
             register.value = 0

@@ -86,6 +86,20 @@ def test_access_faults_beyond_the_end_of_ram_trap_too(xlen: int) -> None:
 
 
 @XLEN
+@pytest.mark.parametrize("code", ["lw a0, -2(t1)", "sw a0, -2(t1)", "lh a0, -1(t1)", "sh a0, -1(t1)"])
+def test_an_access_of_which_only_the_second_page_is_missing_reports_that_page(xlen: int, code: str) -> None:
+    assert trap_of(code, xlen, "li t1, 0x80100000\n")[2] == 0x80100000
+    back = 2 if "-2" in code else 1
+    assert trap_of(code, xlen, "li t1, 0x80101000\n")[2] == 0x80101000 - back, "both pages are missing"
+
+
+def test_the_widths_of_s_and_u_mode_are_64_bits_and_stay_so() -> None:
+    guest = Guest("csrw mstatus, zero\ncsrr a0, mstatus\nli t0, -1\ncsrw mstatus, t0\ncsrr a1, mstatus\nwfi", 64)
+    guest.run()
+    assert [guest.hart.core.x[i] >> 32 & 0xF for i in (10, 11)] == [0xA, 0xA]
+
+
+@XLEN
 def test_a_delegated_exception_is_taken_in_s_mode(xlen: int) -> None:
     prelude = "li t0, 0x100\ncsrw medeleg, t0\nla t0, s_handler\ncsrw stvec, t0\ncsrsi mstatus, 2\n" + drop_to(U)
     cause, epc, tval, guest = trap_of("ecall", xlen, prelude)
