@@ -90,7 +90,7 @@ class Machine:
         self.plic = Plic([lambda level: hart.set_mip(Irq.MEIP, level), lambda level: hart.set_mip(Irq.SEIP, level)])
         self.alarms = Alarms(self.clock)
         self.clint = Clint(
-            self.alarms.new(lambda: self.clint.update()),
+            self.alarms.new(lambda: self.clint.update()),  # noqa: PLW0108  (there is no Clint yet)
             lambda level: hart.set_mip(Irq.MSIP, level),
             lambda level: hart.set_mip(Irq.MTIP, level),
         )
