@@ -1,4 +1,4 @@
-"""The block device: every request, in every cut, and everything that drivers and files do wrong."""
+"""The block device, request by request."""
 
 from __future__ import annotations
 
@@ -9,59 +9,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from blk_bench import CONTENT, DISCARD, FLUSH, GET_ID, IN, IOERR, OK, OUT, SECTORS, UNSUPP, ZEROES, Bench, disk, ranges
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import virtio.devices.blk
-from emu.trace import Notice
 from virtio.devices.blk import MOST_RANGES, MOST_SECTORS, Blk
 from virtio.registers import VirtioMmio as R
-from virtio.spec import BlkFeature, BlkRequest, BlkStatus, mask
-from virtio.testing import RAM_BASE, VERSION_1, Pair, RawQueue, driver_ok, negotiate, pair
-
-IN, OUT, FLUSH, GET_ID, DISCARD, ZEROES = BlkRequest
-OK, IOERR, UNSUPP = BlkStatus
-SECTORS = 64
-CONTENT = bytes(i * 7 % 251 for i in range(SECTORS * 512))
-
-
-class Bench:
-    """A live disk, and one request at a time."""
-
-    def __init__(self, device: Blk, accepted: int | None = None) -> None:
-        self.p: Pair = pair(device)
-        self.accepted = device.features if accepted is None else accepted
-        negotiate(self.p, self.accepted)
-        assert self.p.read(R.Status) == 11
-        self.queue = RawQueue(self.p, size=16).enable()
-        driver_ok(self.p)
-        self.length = -1
-
-    def ask(self, kind: int, sector: int = 0, data: bytes = b"", room: int = 0) -> tuple[int, bytes]:
-        """One request in the usual cut; returns the status and the answer."""
-        parts: list[bytes | int] = [struct.pack("<IIQ", kind, 0, sector)]
-        parts += ([data] if data else []) + ([room] if room else []) + [1]
-        return self.raw(*parts)
-
-    def raw(self, *parts: bytes | int, indirect: bool = False) -> tuple[int, bytes]:
-        """One request in any cut: the writable bytes are the answer and, at the end, the status."""
-        places = self.queue.add(*parts, indirect=indirect)
-        writable = [(at, part) for at, part in zip(places, parts, strict=True) if isinstance(part, int)]
-        for at, size in writable:
-            self.p.memory.write(at, b"\xee" * size)
-        self.queue.notify()
-        ((_, self.length),) = self.queue.used()
-        back = b"".join(self.p.memory.read(at, size) for at, size in writable)
-        return (back[-1], back[:-1]) if back else (-1, b"")
-
-    @property
-    def rules(self) -> list[str]:
-        return self.p.violations
-
-
-def disk(content: bytes = CONTENT, **options: object) -> tuple[io.BytesIO, Bench]:
-    backend = io.BytesIO(content)
-    return backend, Bench(Blk(backend, **options))  # type: ignore[arg-type]
+from virtio.spec import BlkFeature, mask
+from virtio.testing import RAM_BASE, VERSION_1
 
 
 def test_sectors_are_read() -> None:
@@ -196,10 +152,6 @@ def test_a_short_header_is_named_and_fails() -> None:
     assert bench.ask(IN, 0, room=512)[0] == OK  # the device goes on
 
 
-def ranges(*segments: tuple[int, int, int]) -> bytes:
-    return b"".join(struct.pack("<QII", *segment) for segment in segments)
-
-
 def test_zeroes_are_written_with_or_without_unmap() -> None:
     backend, bench = disk()
     assert bench.ask(ZEROES, 0, ranges((2, 3, 0), (10, 1, 1))) == (OK, b"")
@@ -244,117 +196,6 @@ def test_commands_without_their_feature_are_named() -> None:
     assert bench.ask(DISCARD, 0, ranges((0, 1, 0)))[0] == UNSUPP
     assert bench.rules == ["inv.blk-unsupported-cmd"] * 2
     assert "blk: DISCARD without the feature" in bench.p.complaints[1]
-
-
-def test_sizes_and_segments_are_announced_and_watched() -> None:
-    _, bench = disk(size_max=1024, seg_max=2)
-    assert bench.p.port.load(0x108, 4) == 1024
-    assert bench.p.port.load(0x10C, 4) == 2
-    header = struct.pack("<IIQ", IN, 0, 0)
-    assert bench.raw(header, 1024, 1024, 1)[0] == OK
-    assert bench.rules == []
-    assert bench.raw(header, 512, 512, 512, 1)[0] == OK
-    assert bench.ask(IN, 0, room=1536)[0] == OK
-    assert bench.p.complaints == [
-        "blk: 3 data descriptors, seg_max is 2 [inv.blk-unsupported-cmd, 5.2.6]",
-        "blk: a data descriptor of 1536 bytes, size_max is 1024 [inv.blk-unsupported-cmd, 5.2.6]",
-    ]
-
-
-def test_the_configuration_makes_sense_even_where_no_feature_was_negotiated() -> None:
-    p = pair(Blk(io.BytesIO(CONTENT)))
-    fields = {
-        0x100: 64, 0x104: 0, 0x108: 1 << 20, 0x10C: 254, 0x114: 512, 0x11C: 1, 0x124: MOST_SECTORS, 0x128: MOST_RANGES,
-        0x12C: 1, 0x130: MOST_SECTORS, 0x134: MOST_RANGES,
-    }  # fmt: skip
-    assert {at: p.port.load(at, 4) for at in fields} == fields
-    assert [p.port.load(at, 1) for at in (0x112, 0x113, 0x118, 0x120, 0x138, 0x15C)] == [16, 63, 0, 1, 0, 0]
-    assert p.port.load(0x122, 2) == 1  # num_queues
-    assert len(p.transport.model.config) == 96
-    assert p.violations == []
-
-
-class Flaky(io.BytesIO):
-    """A file that reads and writes `step` bytes at a time and fails when `broken`."""
-
-    step = 100
-    broken = False
-
-    def read(self, size: int | None = -1) -> bytes:
-        if self.broken:
-            raise OSError(5, "Input/output error")
-        return super().read(min(size or 0, self.step))
-
-    def write(self, data: bytes) -> int:
-        if self.broken:
-            raise OSError(28, "No space left on device")
-        return super().write(data[: self.step])
-
-
-def test_a_file_that_reads_and_writes_little_at_a_time_is_asked_again() -> None:
-    backend = Flaky(CONTENT)
-    bench = Bench(Blk(backend))
-    assert bench.ask(IN, 0, room=1024) == (OK, CONTENT[:1024])
-    assert bench.ask(OUT, 1, b"o" * 1024) == (OK, b"")
-    assert backend.getvalue()[512:1536] == b"o" * 1024
-
-
-def test_errors_of_the_host_are_ioerr_and_told() -> None:
-    backend = Flaky(CONTENT)
-    bench = Bench(Blk(backend))
-    backend.broken = True
-    assert bench.ask(IN, 3, room=512)[0] == IOERR
-    assert bench.ask(OUT, 0, bytes(512))[0] == IOERR
-    assert bench.ask(ZEROES, 0, ranges((0, 1, 0)))[0] == IOERR
-    assert [e.text for e in bench.p.of(Notice)] == [
-        "blk: IN at sector 3 failed: [Errno 5] Input/output error",
-        "blk: OUT at sector 0 failed: [Errno 28] No space left on device",
-        "blk: WRITE_ZEROES at sector 0 failed: [Errno 28] No space left on device",
-    ]
-    assert bench.rules == []
-    backend.broken = False
-    assert bench.ask(IN, 3, room=512)[0] == OK
-
-
-@pytest.mark.parametrize(
-    ("spoil", "says"),
-    [(lambda f: f.truncate(100), "the file ends 412 bytes too early"), (lambda f: f.close(), "closed file")],
-)
-def test_a_file_that_changes_under_the_disk_is_an_ioerr(spoil, says: str) -> None:
-    backend, bench = disk()
-    spoil(backend)
-    assert bench.ask(IN, 0, room=512)[0] == IOERR
-    assert says in bench.p.of(Notice)[0].text
-    if backend.closed:
-        assert bench.ask(FLUSH)[0] == IOERR
-
-
-def test_a_file_opened_for_reading_only_fails_each_write(tmp_path: Path) -> None:
-    path = tmp_path / "disk.img"
-    path.write_bytes(CONTENT)
-    with path.open("rb") as file:
-        bench = Bench(Blk(file))
-        assert bench.ask(OUT, 0, bytes(512))[0] == IOERR
-        assert "OUT at sector 0 failed: write" in bench.p.of(Notice)[0].text
-
-
-@pytest.mark.parametrize(
-    ("content", "options", "says"),
-    [
-        (bytes(1000), {}, "disk of 1000 bytes: not a multiple of 512"),
-        (bytes(512), {"serial": "x" * 21}, "is not up to 20 ASCII characters"),
-        (bytes(512), {"serial": "é"}, "serial 'é' is not up to 20 ASCII characters"),
-    ],
-)
-def test_a_disk_that_cannot_be_is_refused(content: bytes, options: dict[str, object], says: str) -> None:
-    with pytest.raises(ValueError, match=says):
-        disk(content, **options)
-
-
-def test_an_empty_disk_has_no_sector() -> None:
-    _, bench = disk(b"")
-    assert bench.ask(IN, 0, room=512)[0] == IOERR
-    assert bench.p.port.load(0x100, 4) == 0
 
 
 def test_several_requests_are_done_in_one_kick() -> None:
