@@ -10,9 +10,10 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test check guests bench test-slow clean
 
-$(VENV)/.run: pyproject.toml
+$(VENV)/.run: pyproject.toml setup.py emu/native/helper.c
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/virtscope --version
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run

@@ -59,10 +59,9 @@ class Exceptions:
         if mprv:  # entry changed MPP, so loads and stores now translate differently
             self._flush_tlb()
 
-    def take(self, cause: int) -> None:
-        """The engine stopped at an exception: pc is four bytes behind the instruction, whatever its length."""
+    def take(self, cause: int, pc: int) -> None:
+        """The engine stopped at an exception of the instruction at `pc`."""
         core = self.core
-        pc = core.pc.value - 4 & self._mask
         tval = 0
         if cause == Cause.ILLEGAL_INSTRUCTION:
             tval = self.fetch(pc)

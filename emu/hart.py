@@ -1,8 +1,7 @@
 """The RISC-V hart on Unicorn: exact traps, interrupts, stops and instruction counts. The only file that knows Unicorn.
 
-It always runs with `count=`. That costs a hook an instruction, and buys everything that must be exact: the counter and
-the limit lie in the engine's own memory, so the number of executed instructions is known at any moment, pc is right in
-every callback, and a limit lowered from anywhere (another thread too) stops the core between two instructions.
+What must be exact while the engine runs (the number of executed instructions, pc in a callback, a stop between two
+instructions) is the business of a `Pace`: the native helper where it was built, else the engine's own count.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ from unicorn.unicorn_const import (
     UC_ARCH_RISCV,
     UC_ERR_FETCH_PROT,
     UC_ERR_OK,
+    UC_HOOK_BLOCK,
+    UC_HOOK_EDGE_GENERATED,
     UC_HOOK_INSN_INVALID,
     UC_HOOK_INTR,
     UC_HOOK_MEM_UNMAPPED,
@@ -29,12 +30,13 @@ from unicorn.unicorn_const import (
 )
 from unicorn.unicorn_py3.unicorn import MMIO_READ_CFUNC, MMIO_WRITE_CFUNC, uclib
 
+from emu import native
 from emu.bus import MASKS, Region
 from emu.csr import Csrs
-from emu.decode import is_wide
 from emu.exceptions import Exceptions
 from emu.halves import Halves
 from emu.memory import Ram
+from emu.pace import BlockPace, CountPace, Pace
 from emu.probe import NOWHERE, find_core, find_counter
 from emu.traps import Cause, Irq, M
 
@@ -62,8 +64,8 @@ class Hart:
         self._ram_address = ctypes.addressof(ctypes.c_char.from_buffer(ram.buffer))
         self.uc.mem_map_ptr(ram.base, ram.size, UC_PROT_ALL, ctypes.c_void_p(self._ram_address))
         self.core = find_core(self.uc, rc, UC_HOOK_INTR, xlen, ram)
-        self._counter, self._limit = find_counter(self.uc, ram)
         self.exceptions = Exceptions(self.core, ram, Csrs(self.core, time), self._flush_tlb)
+        self.pace = self._make_pace()
         self._base = 0
         self._running = False
         self._stop_requested = False
@@ -73,6 +75,22 @@ class Hart:
         self._callbacks: list[Any] = []  # the engine holds their addresses only
         self._add_hooks()
         ram.invalidate = self.invalidate
+
+    def _make_pace(self) -> Pace:
+        library = native.load()
+        if library is None:
+            return CountPace(self.core, *find_counter(self.uc, self.ram), self.exceptions.fetch)
+        stop = ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value or 0
+        pace = BlockPace(library, self.core, self.ram, self._ram_address, stop)
+        for kind, callback in ((UC_HOOK_BLOCK, library.vs_block), (UC_HOOK_EDGE_GENERATED, library.vs_translated)):
+            hook = ctypes.c_size_t()
+            address, everywhere = ctypes.cast(callback, ctypes.c_void_p), (ctypes.c_uint64(1), ctypes.c_uint64(0))
+            status = uclib.uc_hook_add(
+                self.uc._uch, ctypes.byref(hook), kind, address, ctypes.byref(pace.state), *everywhere
+            )
+            if status != UC_ERR_OK:
+                raise UcError(status)  # type: ignore[no-untyped-call]  # no types there
+        return pace
 
     def _add_hooks(self) -> None:
         uc, ram = self.uc, self.ram
@@ -86,18 +104,25 @@ class Hart:
         """Let the guest reach `region` at its physical address (multiples of 4 KiB)."""
         whole = Halves(self, region) if region.traced and self.xlen == 64 else region
         load_from, store_to = whole.load, whole.store
+        base, begins, ends = region.base, self.pace.access, self.pace.access_ends
 
         def load(uc: int, offset: int, size: int, data: int) -> int:
             try:
+                begins(base + offset, size, False, 0)
                 return load_from(offset, size)
             except BaseException as error:
                 return self._fail(error)
+            finally:
+                ends()
 
         def store(uc: int, offset: int, size: int, value: int, data: int) -> None:
             try:
+                begins(base + offset, size, True, value & MASKS[size])
                 store_to(offset, size, value & MASKS[size])
             except BaseException as error:
                 self._fail(error)
+            finally:
+                ends()
 
         callbacks = MMIO_READ_CFUNC(load), MMIO_WRITE_CFUNC(store)
         self._callbacks.append(callbacks)
@@ -110,13 +135,12 @@ class Hart:
     @property
     def instructions(self) -> int:
         """How many instructions have begun since reset; exact inside callbacks too."""
-        return self._base + self._counter.value if self._running else self._base
+        return self._base + self.pace.begun() if self._running else self._base
 
     @property
     def pc(self) -> int:
         """The address of the instruction being executed, or of the next one while stopped."""
-        pc: int = self.core.pc.value
-        return pc
+        return self.pace.pc()
 
     def reset(self, pc: int, a0: int = 0, a1: int = 0, a2: int = 0) -> None:
         """Start at `pc` in M mode with these arguments, as after power-on; RAM stays as it is."""
@@ -144,20 +168,22 @@ class Hart:
         self._stop_requested = False
         return Stop.LIMIT
 
-    def _run_once(self, count: int) -> bool:
+    def _run_once(self, limit: int) -> bool:
         """Run until something stops the core; True if that was WFI."""
         self._entered = False
+        engine_count = self.pace.begin(limit)
         self._running = True
+        if self._stop_requested:  # by a thread that found nothing running yet
+            self.pace.lower(0)
         error: UcError | None = None
         try:
-            self.uc.emu_start(self.core.pc.value, NOWHERE, count=count)
+            self.uc.emu_start(self.core.pc.value, NOWHERE, count=engine_count)
         except UcError as raised:
             error = raised
         finally:
-            begun = self._counter.value
-            at_limit = begun > self._limit.value
             self._running = False
-            self._base += begun - at_limit  # at the limit the counter has seen one instruction more
+            begun, at_limit = self.pace.end()
+            self._base += begun
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
@@ -185,12 +211,12 @@ class Hart:
         """Come back from `run` before the next instruction. May be called from any thread and any callback."""
         self._stop_requested = True
         if self._running:
-            self._limit.value = 0
+            self.pace.lower(0)
 
     def shorten(self, limit: int) -> None:
         """From a callback: let `run` come back after at most `limit` further instructions."""
         if self._running:
-            self._limit.value = min(self._limit.value, self._counter.value + limit)
+            self.pace.lower(self.pace.begun() + limit)
 
     # interrupts
 
@@ -229,12 +255,17 @@ class Hart:
 
     def moves_eight_bytes(self) -> bool:
         """Whether the instruction being executed loads or stores eight bytes at once."""
-        return is_wide(self.exceptions.fetch(self.core.pc.value))
+        return self.pace.moves_eight_bytes()
 
     # exceptions
 
     def _on_exception(self, uc: Any, cause: int, data: Any) -> None:
-        self.exceptions.take(cause)
+        pc = self.core.pc.value - 4 & (1 << self.xlen) - 1  # four bytes behind it, whatever its length
+        if cause == Cause.FETCH_PAGE_FAULT:
+            self.pace.no_instruction()
+        else:
+            self.pace.exception(pc)
+        self.exceptions.take(cause, pc)
 
     def _flush_tlb(self) -> None:
         """A change of satp makes the core forget translations; in M mode satp itself does not matter."""
@@ -245,14 +276,17 @@ class Hart:
     def _on_invalid(self, uc: Any, data: Any) -> bool:
         """ebreak and c.ebreak come here, pc on the instruction. The core would go on and fail: start again."""
         self._entered = True
-        self._limit.value = 0
+        self.pace.exception(self.core.pc.value)
+        self.pace.lower(0)
         self.exceptions.breakpoint()
         return True
 
     def _on_unmapped(self, uc: Any, access: int, address: int, size: int, value: int, data: Any) -> bool:
         """The engine puts pc back after this, so the trap is entered once `emu_start` has given up."""
         if access == UC_MEM_FETCH_UNMAPPED:
+            self.pace.no_instruction()
             self._fault = self.exceptions.bad_fetch(address)
         else:
+            self.pace.exception(self.core.pc.value)
             self._fault = self.exceptions.bad_access(address, access == UC_MEM_WRITE_UNMAPPED)
         return False

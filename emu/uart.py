@@ -36,11 +36,15 @@ MODEM_READY = 0xB0
 
 
 class Uart:
-    """`output(data)` gets what the guest writes; `feed` gives it input; `irq` is its interrupt line."""
+    """`output(data)` gets what the guest writes; `feed` gives it input, and `on_drained` asks for more.
+
+    `irq` is its interrupt line.
+    """
 
     def __init__(self, irq: Line, output: Callable[[bytes], object]) -> None:
         self.irq = irq
         self.output = output
+        self.on_drained: Callable[[], object] = lambda: None
         self._out = bytearray()
         self._polls = 0
         self._backlog: deque[int] = deque()
@@ -146,6 +150,8 @@ class Uart:
             self._lsr &= ~DR
             self._update()
             self._refill()
+            if not self._backlog:
+                self.on_drained()
         return byte
 
     def _refill(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from asm import assemble
 
 from emu.bus import Region
@@ -10,6 +11,8 @@ from emu.halves import Halves
 from emu.hart import Hart
 from emu.memory import Ram
 from emu.trace import Trace
+
+pytestmark = pytest.mark.usefixtures("pace")
 
 LD, SD, LW, SW = "ld a0, 0(a1)", "sd a0, 0(a1)", "lw a0, 0(a1)", "sw a0, 0(a1)"
 

@@ -9,6 +9,8 @@ from bare import HANDLER, TO_M, XLEN, Guest, drop_to, trap_of
 from emu.hart import Stop
 from emu.traps import Cause, M, S, U
 
+pytestmark = pytest.mark.usefixtures("pace")
+
 
 @XLEN
 @pytest.mark.parametrize(("priv", "cause"), [(U, Cause.ECALL_U), (S, Cause.ECALL_S), (M, Cause.ECALL_M)])

@@ -11,6 +11,8 @@ from asm import assemble
 from emu.console import ConsoleTimeout, GuestConsole
 from emu.machine import RAM_BASE, End, Machine, MachineConfig, slot_base
 
+pytestmark = pytest.mark.usefixtures("pace")
+
 XLEN = pytest.mark.parametrize("xlen", [32, 64])
 EXIT = """
 exit_ok:

@@ -21,6 +21,19 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message} (see {self.prog} --help)")
 
 
+class Version(argparse.Action):
+    """Says which versions run here, and whether the native helper was built."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        from emu import native  # noqa: PLC0415
+
+        helper = "native helper built" if native.load() is not None else native.ABSENT
+        print(f"virtscope {version('virtscope')}, unicorn {version('unicorn')}: {helper}")
+        parser.exit()
+
+
 def number(text: str) -> int:
     """An address or number, decimal or 0x."""
     value = int(text, 0)
@@ -65,6 +78,7 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
 def build_parser() -> Parser:
     """The whole command line."""
     parser = Parser(prog="virtscope", description="An oscilloscope for VirtIO drivers.")
+    parser.add_argument("--version", action=Version, nargs=0, help="say which parts are here, and end")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     run = commands.add_parser("run", help="run a guest on this terminal (Ctrl-A x quits)")
     add_machine_options(run)

@@ -18,6 +18,7 @@ class Typist:
 
     def __init__(self, machine: Machine, *, keys: bool = False) -> None:
         self._machine = machine
+        machine.uart.on_drained = self.push
         self._keys = keys
         self._waiting = bytearray()
         self._lock = threading.Lock()
