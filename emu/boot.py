@@ -10,7 +10,6 @@ from emu.fdt import Board, build_dtb, check_dtb, patch_dtb
 from emu.loader import check_room, fw_dynamic_info, kernel_address, kernel_room, place, place_image, plan, read_image
 from emu.machine import RAM_BASE, Machine
 
-ISA = "rv{}imafdc_zicsr_zifencei"
 MMU = {32: "riscv,sv32", 64: "riscv,sv48"}
 
 
@@ -110,7 +109,7 @@ def prepare(machine: Machine, config: BootConfig) -> Boot:
         boot.dtb = patch_dtb(own_tree, config.dtb, bootargs=config.append, initrd=where.initrd, ram=ram_range)
     else:
         boot.dtb = build_dtb(
-            Board(xlen, ram.base, ram.size, ISA.format(xlen), MMU[xlen], config.append, where.initrd, config.rng_seed)
+            Board(xlen, ram.base, ram.size, machine.isa, MMU[xlen], config.append, where.initrd, config.rng_seed)
         )
     boot.blobs.append((where.dtb, boot.dtb, config.dtb or "the device tree"))
     if where.initrd is not None:

@@ -19,8 +19,8 @@ class Exceptions:
     """Looks at an exception and enters its trap, unless somebody takes it.
 
     `on_ebreak(pc)` and `on_ecall(pc)` (from S mode) are asked first, `on_illegal(insn, pc)` for an instruction that
-    the core does not have; each returns whether it did what was meant. ebreak's must set pc itself, after the others
-    the hart goes on behind the instruction (4 bytes).
+    the core does not have; each returns whether it did what was meant (or the fault that doing it met). ebreak's must
+    set pc itself, after the others the hart goes on behind the instruction (4 bytes).
     """
 
     def __init__(self, core: Core, ram: Ram, csrs: Csrs, flush_tlb: Callable[[], None]) -> None:
@@ -29,8 +29,8 @@ class Exceptions:
         self.csrs = csrs
         self.on_ebreak: Callable[[int], bool] = lambda pc: False
         self.on_ecall: Callable[[int], bool] = lambda pc: False
-        self.on_illegal: Callable[[int, int], bool] = lambda insn, pc: False
-        self._flush_tlb = flush_tlb
+        self.on_illegal: Callable[[int, int], bool | Fault] = lambda insn, pc: False
+        self.flush_tlb = flush_tlb
         self._mask = (1 << core.xlen) - 1
 
     def fetch(self, pc: int) -> int:
@@ -57,7 +57,7 @@ class Exceptions:
         mprv = core.priv.value == M and core.mstatus.value & Mstatus.MPRV
         enter(core, cause, pc, tval)
         if mprv:  # entry changed MPP, so loads and stores now translate differently
-            self._flush_tlb()
+            self.flush_tlb()
 
     def take(self, cause: int, pc: int) -> None:
         """The engine stopped at an exception of the instruction at `pc`."""
@@ -66,7 +66,11 @@ class Exceptions:
         if cause == Cause.ILLEGAL_INSTRUCTION:
             tval = self.fetch(pc)
             op = csr_op(tval, core.x)
-            if (op is not None and self.csrs.execute(op)) or self.on_illegal(tval, pc):
+            done = (op is not None and self.csrs.execute(op)) or self.on_illegal(tval, pc)
+            if isinstance(done, tuple):
+                self.enter(*done)
+                return
+            if done:
                 core.pc.value = pc + 4
                 return
         elif cause == Cause.ECALL_U:  # the core says 8 for every ecall

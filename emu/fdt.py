@@ -20,6 +20,10 @@ Value = str | bytes | int | list[int] | list[str] | None
 """Strings, raw bytes, 32-bit cells; None for a property without a value."""
 
 
+CACHE_BLOCK = 64
+"""Bytes that one cbo.* instruction works on."""
+
+
 @dataclass(frozen=True)
 class Board:
     """What a guest may know of the machine. Addresses and sizes in bytes; `mmu_type` as in `riscv,sv39`, or empty."""
@@ -67,6 +71,9 @@ def _nodes(board: Board) -> list[tuple[str, Mapping[str, Value]]]:
     }
     if board.mmu_type:
         cpu["mmu-type"] = board.mmu_type
+    for name in ("zicbom", "zicboz"):
+        if name in extensions.split("_"):
+            cpu[f"riscv,{name[2:]}-block-size"] = CACHE_BLOCK
     irq: dict[str, Value] = {"interrupt-parent": PLIC}
     return [
         ("/", {**two, "compatible": "riscv-virtio", "model": "riscv-virtio,qemu"}),

@@ -16,6 +16,7 @@ from emu.alarms import Alarms
 from emu.bus import Bus, BusDevice, Region
 from emu.clint import Clint
 from emu.clock import VirtualClock, WallClock
+from emu.extensions import BITMANIP, CMO, SlowExtensions
 from emu.finisher import Finisher
 from emu.hart import Hart, Stop
 from emu.irq import Line
@@ -24,7 +25,8 @@ from emu.mmu import translate
 from emu.plic import Plic
 from emu.rtc import GoldfishRtc
 from emu.semihost import Semihosting
-from emu.trace import InterruptLine, Trace
+from emu.sstc import SupervisorTimer
+from emu.trace import InterruptLine, Notice, Trace
 from emu.traps import Irq
 from emu.uart import Uart
 
@@ -37,6 +39,7 @@ SEMIHOSTING_CALL = (0x01F01013, 0x00100073, 0x40705013)
 """slli x0, x0, 0x1f; ebreak; srai x0, x0, 7."""
 VIRTUAL_EPOCH_NS = 1_767_225_600 * 10**9
 """What the clock on the board says at reset where time is virtual: 2026-01-01."""
+NOT_EPMP = "this guest set mseccfg to {:#x}; the value is kept, but the PMP does not follow it (no MML, MMWP or RLB)"
 LONGEST_SLEEP = 0.05
 """Seconds: how long an idle machine sleeps before it looks at its inbox and its timeout again."""
 
@@ -52,6 +55,8 @@ class MachineConfig:
 
     `wall_clock`: guest time is the host's; otherwise it is a function of executed instructions.
     `trace_board`: publish the accesses to PLIC, CLINT, UART and the rest too. `semihosting`: answer its calls.
+    `sstc`: the hart has `stimecmp`. `slow_extensions`: instructions of `emu.extensions` are done by the host instead of
+    being illegal; `announce_slow` names them in the device tree too. `tell` gets a line for a person.
     """
 
     xlen: int = 64
@@ -60,6 +65,10 @@ class MachineConfig:
     wall_clock: bool = False
     trace_board: bool = False
     semihosting: bool = False
+    sstc: bool = True
+    slow_extensions: bool = True
+    announce_slow: bool = False
+    tell: Callable[[str], object] = field(default=lambda text: None)
 
 
 class End(Enum):
@@ -94,7 +103,8 @@ class Machine:
             lambda level: hart.set_mip(Irq.MSIP, level),
             lambda level: hart.set_mip(Irq.MTIP, level),
         )
-        self.clock.on_alarm_change = lambda: hart.shorten(self._until_alarm())
+        self._slice_end = 0
+        self.clock.on_alarm_change = self._alarm_changed
         self.uart = Uart(self.plic.line(UART_IRQ), config.output)
         self.finisher = Finisher(self.exit, self._reset_requested, self.trace)
         self.rtc = GoldfishRtc(self.plic.line(RTC_IRQ), self._now_ns)
@@ -103,11 +113,33 @@ class Machine:
         self._add("clint", CLINT, 0x10000, self.clint)
         self._add("plic", PLIC, 0x600000, self.plic)
         self._add("uart", UART, 0x1000, self.uart)
+        self.supervisor_timer: SupervisorTimer | None = None
+        csrs, core = hart.exceptions.csrs, hart.core
+        if config.sstc:
+            self.supervisor_timer = SupervisorTimer(
+                csrs, self.alarms, lambda level: hart.set_mip(Irq.STIP, level), lambda: core.priv.value
+            )
+        if config.slow_extensions:
+            SlowExtensions(hart.exceptions, self._notice)
+        csrs.environment.on_mseccfg = lambda value: self._notice(NOT_EPMP.format(value))
         if config.semihosting:
             self._semihosting = Semihosting(
                 self.ram, self._console, self.exit, xlen=config.xlen, trace=self.trace, translate=self._physical
             )
             hart.exceptions.on_ebreak = self._semihosting_call
+
+    @property
+    def isa(self) -> str:
+        """What `riscv,isa` says in the device tree, in canonical order."""
+        config = self.config
+        slow = config.slow_extensions and config.announce_slow
+        parts = [f"rv{config.xlen}imafdc", *(CMO if slow else ()), "zicsr", "zifencei", *(BITMANIP if slow else ())]
+        return "_".join([*parts, "sstc"] if config.sstc else parts)
+
+    def _notice(self, text: str) -> None:
+        if self.trace.on:
+            self.trace.publish(Notice("hart", text))
+        self.config.tell(text)
 
     def _now_ns(self) -> int:
         return time.time_ns() if self.config.wall_clock else VIRTUAL_EPOCH_NS + self.clock.ticks() * 100
@@ -173,6 +205,9 @@ class Machine:
         """The board's own devices as after power-on. RAM, the hart and the slots are their owners' business."""
         for device in (self.clint, self.plic, self.uart, self.rtc):
             device.reset()
+        self.hart.exceptions.csrs.reset()
+        if self.supervisor_timer is not None:
+            self.supervisor_timer.reset()
 
     def _reset_requested(self) -> None:
         if self._on_reset is None:
@@ -182,6 +217,11 @@ class Machine:
 
     def _until_alarm(self) -> int:
         return self.clock.deadline(self.hart.instructions)
+
+    def _alarm_changed(self) -> None:
+        """Come back to begin a shorter slice; `hart.shorten` would only end one of the pieces that it is run in."""
+        if self.hart.instructions + self._until_alarm() < self._slice_end:
+            self.hart.stop()
 
     def run(self, timeout: float | None = None, until: Callable[[], bool] | None = None) -> End:
         """Run until the guest exits, `until()` is true (looked at between slices), or `timeout` seconds of wall time.
@@ -212,7 +252,10 @@ class Machine:
             if end is not None and time.monotonic() >= end:
                 self.uart.flush()
                 return End.TIMEOUT
-            stop = self.hart.run(self._until_alarm())
+            count = self._until_alarm()
+            self._slice_end = self.hart.instructions + count
+            stop = self.hart.run(count)
+            self._slice_end = 0
             self.uart.flush()
             self.rtc.update()
             if self.clock.due():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from emu.memory import BadAddress, Memory
 from emu.traps import M
 
-V, R, W, X = 1, 2, 4, 8
+V, R, W, X, U, A, D = 1, 2, 4, 8, 16, 64, 128
+ANYTHING = V | R | W | X | A | D
 
 
 class MmuState(Protocol):
@@ -18,27 +19,41 @@ class MmuState(Protocol):
     satp: Any
 
 
+class Leaf(NamedTuple):
+    """Where a virtual address leads: `address` is physical; `entry` and where it lies (`at`; None: no translation)."""
+
+    address: int
+    entry: int
+    at: int | None
+
+
 def translate(core: MmuState, memory: Memory, address: int) -> int | None:
     """The physical address of virtual `address` in the hart's present mode, or None if it is not mapped.
 
     Permissions are not checked: the core has already fetched or refused.
     """
+    found = lookup(core, memory, address)
+    return None if found is None else found.address
+
+
+def lookup(core: MmuState, memory: Memory, address: int) -> Leaf | None:
+    """The page of virtual `address` in the hart's present mode, or None if it is not mapped."""
     if core.priv.value == M:
-        return address
+        return Leaf(address, ANYTHING, None)
     satp = core.satp.value
     if core.xlen == 32:
         if not satp >> 31:
-            return address
+            return Leaf(address, ANYTHING, None)
         levels, bits, size, root = 2, 10, 4, (satp & 0x3FFFFF) << 12
     else:
         mode = satp >> 60
         if mode not in (8, 9, 10):
-            return address if mode == 0 else None
+            return Leaf(address, ANYTHING, None) if mode == 0 else None
         levels, bits, size, root = int(mode) - 5, 9, 8, (satp & (1 << 44) - 1) << 12
     return _walk(memory, address, levels, bits, size, root)
 
 
-def _walk(memory: Memory, address: int, levels: int, bits: int, size: int, table: int) -> int | None:
+def _walk(memory: Memory, address: int, levels: int, bits: int, size: int, table: int) -> Leaf | None:
     for level in reversed(range(levels)):
         shift = 12 + level * bits
         entry_at = table + (address >> shift & (1 << bits) - 1) * size
@@ -51,6 +66,6 @@ def _walk(memory: Memory, address: int, levels: int, bits: int, size: int, table
         base = (entry >> 10 & (1 << 44) - 1) << 12
         if entry & (R | X):
             offset_mask = (1 << shift) - 1
-            return base & ~offset_mask | address & offset_mask
+            return Leaf(base & ~offset_mask | address & offset_mask, entry, entry_at)
         table = base
     return None
