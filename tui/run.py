@@ -48,7 +48,16 @@ def session_config(args: argparse.Namespace, interactive: bool) -> SessionConfig
         semihosting=args.semihosting,
         trace_board=args.trace_board,
         output=lambda data: write_all(1, data),
+        tell=_ignore if args.trace == "" else _tell,  # the printed trace shows it by itself
     )
+
+
+def _tell(line: str) -> None:
+    print(f"virtscope: {line}", file=sys.stderr)
+
+
+def _ignore(line: str) -> None:
+    pass
 
 
 def run(args: argparse.Namespace) -> int:

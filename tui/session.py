@@ -19,7 +19,10 @@ UNITS = {"": 1 << 20, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 @dataclass
 class SessionConfig:
-    """`boot` says what to run, `devices` are the texts of `--device`, `ram_size` is in bytes."""
+    """`boot` says what to run, `devices` are the texts of `--device`, `ram_size` is in bytes.
+
+    `tell` gets a line about the machine that a person should see.
+    """
 
     boot: BootConfig
     devices: list[str] = field(default_factory=list)
@@ -29,6 +32,7 @@ class SessionConfig:
     semihosting: bool = False
     trace_board: bool = False
     output: Callable[[bytes], object] = field(default=lambda data: None)
+    tell: Callable[[str], object] = field(default=lambda line: None)
 
 
 @dataclass
@@ -65,8 +69,9 @@ def open_session(config: SessionConfig) -> Session:
     if xlen == 32 and config.ram_size > 2 << 30:
         raise InputError(f"--ram {config.ram_size >> 20}M: an rv32 machine has at most 2G")
     board = MachineConfig(
-        xlen, config.ram_size, config.output, config.wall_clock, config.trace_board, config.semihosting
-    )
+        xlen, config.ram_size, config.output, config.wall_clock, config.trace_board, config.semihosting,
+        tell=config.tell,
+    )  # fmt: skip
     try:
         machine = Machine(board)
     except (OSError, MemoryError) as error:
