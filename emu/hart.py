@@ -33,6 +33,7 @@ from unicorn.unicorn_py3.unicorn import MMIO_READ_CFUNC, MMIO_WRITE_CFUNC, uclib
 from emu import native
 from emu.bus import MASKS, Region
 from emu.csr import Csrs
+from emu.decode import is_wide
 from emu.exceptions import Exceptions
 from emu.halves import Halves
 from emu.memory import Ram
@@ -79,7 +80,7 @@ class Hart:
     def _make_pace(self) -> Pace:
         library = native.load()
         if library is None:
-            return CountPace(self.core, *find_counter(self.uc, self.ram), self.exceptions.fetch)
+            return CountPace(self.core, *find_counter(self.uc, self.ram))
         stop = ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value or 0
         pace = BlockPace(library, self.core, self.ram, self._ram_address, stop)
         for kind, callback in ((UC_HOOK_BLOCK, library.vs_block), (UC_HOOK_EDGE_GENERATED, library.vs_translated)):
@@ -102,33 +103,28 @@ class Hart:
 
     def map(self, region: Region) -> None:
         """Let the guest reach `region` at its physical address (multiples of 4 KiB)."""
-        whole = Halves(self, region) if region.traced and self.xlen == 64 else region
+        pairs = region.traced and self.xlen == 64
+        whole = Halves(self, region) if pairs and isinstance(self.pace, CountPace) else region
         load_from, store_to = whole.load, whole.store
-        base, begins, ends = region.base, self.pace.access, self.pace.access_ends
 
         def load(uc: int, offset: int, size: int, data: int) -> int:
             try:
-                begins(base + offset, size, False, 0)
                 return load_from(offset, size)
             except BaseException as error:
                 return self._fail(error)
-            finally:
-                ends()
 
         def store(uc: int, offset: int, size: int, value: int, data: int) -> None:
             try:
-                begins(base + offset, size, True, value & MASKS[size])
                 store_to(offset, size, value & MASKS[size])
             except BaseException as error:
                 self._fail(error)
-            finally:
-                ends()
 
-        callbacks = MMIO_READ_CFUNC(load), MMIO_WRITE_CFUNC(store)
-        self._callbacks.append(callbacks)
+        own = MMIO_READ_CFUNC(load), MMIO_WRITE_CFUNC(store)
+        self._callbacks.append(own)
+        read, write, data = self.pace.route(region.base, pairs, *own)
         size = max(region.size, 0x1000)
         # `Uc.mmio_map` would wrap each callback in two more, which takes as long again as the engine's own part
-        status = uclib.uc_mmio_map(self.uc._uch, region.base, size, callbacks[0], None, callbacks[1], None)
+        status = uclib.uc_mmio_map(self.uc._uch, region.base, size, read, data, write, data)
         if status != UC_ERR_OK:
             raise UcError(status)  # type: ignore[no-untyped-call]  # no types there
 
@@ -255,7 +251,7 @@ class Hart:
 
     def moves_eight_bytes(self) -> bool:
         """Whether the instruction being executed loads or stores eight bytes at once."""
-        return self.pace.moves_eight_bytes()
+        return is_wide(self.exceptions.fetch(self.core.pc.value))
 
     # exceptions
 

@@ -8,13 +8,13 @@ cost, and stops at the first block that begins once the limit is reached.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from emu.core import Core
-from emu.decode import is_wide
 from emu.memory import Ram
-from emu.native import MEMO_BYTES, State
+from emu.native import MEMO_BYTES, NativeRegion, State
+
+NOWHERE = (1 << 64) - 1
 
 
 class Pace(Protocol):
@@ -32,11 +32,11 @@ class Pace(Protocol):
     def lower(self, limit: int) -> None:
         """Stop once `limit` instructions have begun; 0 is as soon as can be, and may be called from any thread."""
 
-    def access(self, address: int, size: int, store: bool, value: int) -> None:
-        """A callback for an access of `size` bytes at physical `address` begins; a store writes `value`."""
+    def route(self, base: int, pairs: bool, load: Any, store: Any) -> tuple[Any, Any, Any]:
+        """Callbacks and their data for a device at `base` whose own callbacks (as C functions) are `load`, `store`.
 
-    def access_ends(self) -> None:
-        """That callback ends."""
+        `pairs`: an 8-byte access arrives as one call.
+        """
 
     def exception(self, pc: int) -> None:
         """The instruction at `pc` raised an exception, so the rest of its block is not executed."""
@@ -47,18 +47,14 @@ class Pace(Protocol):
     def pc(self) -> int:
         """The address of the present instruction."""
 
-    def moves_eight_bytes(self) -> bool:
-        """Whether the instruction of the present access moves eight bytes at once."""
-
 
 class CountPace:
     """The engine counts. `counter` and `limit` are the engine's own words."""
 
-    def __init__(self, core: Core, counter: Any, limit: Any, fetch: Callable[[int], int]) -> None:
+    def __init__(self, core: Core, counter: Any, limit: Any) -> None:
         self._core = core
         self._counter = counter
         self._limit = limit
-        self._fetch = fetch
 
     def begin(self, limit: int) -> int:
         return limit
@@ -75,11 +71,8 @@ class CountPace:
     def lower(self, limit: int) -> None:
         self._limit.value = min(self._limit.value, limit)
 
-    def access(self, address: int, size: int, store: bool, value: int) -> None:
-        """Nothing to do: pc is right."""
-
-    def access_ends(self) -> None:
-        """Nothing to do."""
+    def route(self, base: int, pairs: bool, load: Any, store: Any) -> tuple[Any, Any, Any]:
+        return load, store, None
 
     def exception(self, pc: int) -> None:
         """Nothing to do: the counter is right."""
@@ -90,9 +83,6 @@ class CountPace:
     def pc(self) -> int:
         pc: int = self._core.pc.value
         return pc
-
-    def moves_eight_bytes(self) -> bool:
-        return is_wide(self._fetch(self._core.pc.value))
 
 
 class BlockPace:
@@ -113,11 +103,8 @@ class BlockPace:
             memo=ctypes.addressof(self._memo),
         )
         self._at = ctypes.addressof(self.state)
-        self._begun, self._break, self._find = library.vs_begun, library.vs_break, library.vs_pc
-        self._whole = ctypes.c_uint32()
-        self._whole_at = ctypes.addressof(self._whole)
-        self._access: tuple[int, int, bool, int] | None = None
-        self._pc: int | None = None
+        self._library = library
+        self._regions: list[Any] = []
 
     def begin(self, limit: int) -> int:
         state = self.state
@@ -127,43 +114,31 @@ class BlockPace:
     def end(self) -> tuple[int, bool]:
         state = self.state
         if state.pending:  # WFI, which may stand in the middle of a block: pc is behind it
-            return self._begun(self._at, self._core.pc.value) - 1, False
+            return self._library.vs_break(self._at, self._core.pc.value), False
         return state.done, bool(state.stopped)
 
     def begun(self) -> int:
-        if self._access is not None:
-            count: int = self._begun(self._at, self.pc())
-            return count
-        done: int = self.state.done + self.state.pending
-        return done
+        state = self.state
+        count: int = state.begun if state.inside else state.done + state.pending
+        return count
 
     def lower(self, limit: int) -> None:
         self.state.limit = min(self.state.limit, limit)
 
-    def access(self, address: int, size: int, store: bool, value: int) -> None:
-        self._access = address, size, store, value
-        self._pc = None
-
-    def access_ends(self) -> None:
-        if self._pc is None:
-            self.pc()  # the next access of this block is looked for behind this one
-        self._access = None
+    def route(self, base: int, pairs: bool, load: Any, store: Any) -> tuple[Any, Any, Any]:
+        address = [ctypes.cast(callback, ctypes.c_void_p).value for callback in (load, store)]
+        region = NativeRegion(self._at, base, pairs, NOWHERE, 0, *address)
+        self._regions.append(region)
+        return self._library.vs_load, self._library.vs_store, ctypes.byref(region)
 
     def exception(self, pc: int) -> None:
-        self._break(self._at, pc)
+        self._library.vs_break(self._at, pc)
+        self.state.done += 1  # it was begun
 
     def no_instruction(self) -> None:
         state = self.state
         state.done, state.pending = state.done + state.pending, 0
 
     def pc(self) -> int:
-        if self._access is None:
-            pc: int = self._core.pc.value
-            return pc
-        if self._pc is None:
-            self._pc = self._find(self._at, *self._access, self._whole_at)
-        return self._pc
-
-    def moves_eight_bytes(self) -> bool:
-        self.pc()
-        return self._whole.value == 8
+        pc: int = self.state.pc if self.state.inside else self._core.pc.value
+        return pc

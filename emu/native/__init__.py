@@ -21,6 +21,9 @@ class State(ctypes.Structure):
         ("block", ctypes.c_uint64),
         ("last", ctypes.c_uint64),
         ("stopped", ctypes.c_uint64),
+        ("inside", ctypes.c_uint64),
+        ("pc", ctypes.c_uint64),
+        ("begun", ctypes.c_uint64),
         ("stop", ctypes.c_void_p),
         ("x", ctypes.c_void_p),
         ("satp", ctypes.c_void_p),
@@ -33,6 +36,20 @@ class State(ctypes.Structure):
     )
 
 
+class NativeRegion(ctypes.Structure):
+    """`struct region` of helper.c."""
+
+    _fields_ = (
+        ("state", ctypes.c_void_p),
+        ("base", ctypes.c_uint64),
+        ("pairs", ctypes.c_uint64),
+        ("expected", ctypes.c_uint64),
+        ("half", ctypes.c_uint64),
+        ("load", ctypes.c_void_p),
+        ("store", ctypes.c_void_p),
+    )
+
+
 def load() -> Any | None:
     """The helper library, or None: it was not built, or VIRTSCOPE_NATIVE=0 says not to use it."""
     if os.environ.get("VIRTSCOPE_NATIVE") == "0":
@@ -42,8 +59,5 @@ def load() -> Any | None:
         library = ctypes.CDLL(str(built[0]))
     except (IndexError, OSError):
         return None
-    pointer, u64, u32 = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32
-    library.vs_begun.argtypes, library.vs_begun.restype = [pointer, u64], u64
-    library.vs_break.argtypes, library.vs_break.restype = [pointer, u64], None
-    library.vs_pc.argtypes, library.vs_pc.restype = [pointer, u64, u32, u32, u64, pointer], u64
+    library.vs_break.argtypes, library.vs_break.restype = [ctypes.c_void_p, ctypes.c_uint64], ctypes.c_uint64
     return library

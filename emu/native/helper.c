@@ -21,6 +21,8 @@ struct state {
   uint64_t block;                      /* its address */
   uint64_t last;                       /* the instruction of its last access, or 0 */
   uint64_t stopped;
+  uint64_t inside;                     /* a callback of an access is running */
+  uint64_t pc, begun;                  /* its instruction, and how many had begun with it */
   int (*stop)(void *);
   void *x;                             /* x0 to x31 */
   void *satp;
@@ -147,17 +149,11 @@ void vs_translated(void *uc, const struct tb *tb, const struct tb *before, struc
   *memo_of(s, tb->pc, space(s)) = (struct memo){ tb->pc, space(s), tb->size, tb->icount };
 }
 
-/* How many instructions have begun when the one at `pc` of the present block is being executed. */
-uint64_t vs_begun(const struct state *s, uint64_t pc) {
-  if (!s->pending || pc < s->block)
-    return s->done + s->pending;
-  return s->done + count(s, s->block, pc) + 1;
-}
-
-/* The present block ends at `pc`, which was begun. */
-void vs_break(struct state *s, uint64_t pc) {
-  s->done = vs_begun(s, pc);
+/* The present block ends before `pc`. Returns how many instructions have been executed. */
+uint64_t vs_break(struct state *s, uint64_t pc) {
+  s->done += s->pending && pc >= s->block ? count(s, s->block, pc) : s->pending;
   s->pending = 0;
+  return s->done;
 }
 
 enum { NOT_INTEGER = 32 };
@@ -230,16 +226,17 @@ static int stores(const struct state *s, const struct access *a, uint64_t value,
   return ((reg(s, a->source) >> (half ? 32 : 0)) & mask) == (value & mask);
 }
 
-/* The instruction of the present block that accesses `size` bytes at `physical` (and stores `value` there), with its
-   size in *whole.
+/* Find the instruction of the present block that accesses `size` bytes at `physical` (and stores `value` there): sets
+   pc and begun. Returns how many bytes it moves.
 
    Every access is seen, so it comes after the last one. Registers are as they are now: a load through the register
    that it overwrites (a pointer being followed) may seem to match though it was executed before. If what it loaded is
    used for a later access that matches too, it is that one. */
-uint64_t vs_pc(struct state *s, uint64_t physical, uint32_t size, uint32_t store, uint64_t value, uint32_t *whole) {
-  uint64_t mask = s->xlen == 64 ? ~0ull : 0xffffffffull, found = 0, a = s->block;
-  unsigned chased = 0; /* the register of a found load through itself */
-  *whole = 0;
+static unsigned find(struct state *s, uint64_t physical, unsigned size, int store, uint64_t value) {
+  uint64_t mask = s->xlen == 64 ? ~0ull : 0xffffffffull, a = s->block;
+  unsigned whole = 0, chased = 0; /* the register of a found load through itself */
+  s->pc = s->block;
+  s->begun = s->done + s->pending;
   for (uint64_t n = 0; n < s->pending; n++) {
     uint32_t i = fetch(s, a);
     struct access m;
@@ -252,8 +249,9 @@ uint64_t vs_pc(struct state *s, uint64_t physical, uint32_t size, uint32_t store
       int fits = half || (at == physical && (m.size == size || (m.size == 8 && size == 4)));
       fits &= !chased || m.base == chased;
       if (fits && (a > s->last || again) && (!store || m.load || stores(s, &m, value, size, half))) {
-        found = a;
-        *whole = m.size;
+        whole = m.size;
+        s->pc = s->last = a;
+        s->begun = s->done + n + 1;
         if (!m.load || m.rd != m.base)
           break;
         chased = m.base;
@@ -261,7 +259,44 @@ uint64_t vs_pc(struct state *s, uint64_t physical, uint32_t size, uint32_t store
     }
     a += length(i);
   }
-  if (found)
-    s->last = found;
-  return found ? found : s->block;
+  return whole;
+}
+
+/* A device's registers at physical `base`. `pairs`: the two calls that the engine makes of an 8-byte access, low half
+   first, become one again. */
+struct region {
+  struct state *s;
+  uint64_t base, pairs, expected, half;
+  uint64_t (*load)(void *uc, uint64_t offset, unsigned size, void *data);
+  void (*store)(void *uc, uint64_t offset, unsigned size, uint64_t value, void *data);
+};
+
+uint64_t vs_load(void *uc, uint64_t offset, unsigned size, struct region *r) {
+  struct state *s = r->s;
+  if (r->expected == offset && size == 4) {
+    r->expected = -1;
+    return r->half;
+  }
+  int whole = find(s, r->base + offset, size, 0, 0) == 8 && r->pairs && size == 4 && !(offset & 7);
+  s->inside = 1;
+  uint64_t value = r->load(uc, offset, whole ? 8 : size, NULL);
+  s->inside = 0;
+  r->expected = whole ? offset + 4 : (uint64_t)-1;
+  r->half = value >> 32;
+  return whole ? value & 0xffffffff : value;
+}
+
+void vs_store(void *uc, uint64_t offset, unsigned size, uint64_t value, struct region *r) {
+  struct state *s = r->s;
+  int second = r->expected == offset && size == 4;
+  r->expected = -1;
+  if (second) {
+    offset -= 4, size = 8, value = value << 32 | r->half;
+  } else if (find(s, r->base + offset, size, 1, value) == 8 && r->pairs && size == 4 && !(offset & 7)) {
+    r->expected = offset + 4, r->half = value & 0xffffffff;
+    return;
+  }
+  s->inside = 1;
+  r->store(uc, offset, size, value, NULL);
+  s->inside = 0;
 }
