@@ -8,8 +8,8 @@ from typing import Any
 from emu.envcfg import CBIE, Envcfg, Environment
 from emu.exceptions import Fault
 from emu.memory import Memory
-from emu.mmu import A, D, R, U, W, X, lookup
-from emu.traps import MPP_SHIFT, Cause, M, Mstatus, S
+from emu.mmu import A, D, Effective, R, U, W, X, lookup
+from emu.traps import Cause, Mstatus, S
 from emu.traps import U as USER
 
 BLOCK = 64
@@ -35,15 +35,6 @@ def decode(insn: int) -> tuple[Cbo, int] | None:
     return Cbo(insn >> 20), insn >> 15 & 31
 
 
-class _Effective:
-    """The hart as its loads and stores see it: with MPRV, in the mode that MPP names."""
-
-    def __init__(self, core: Any) -> None:
-        self.xlen, self.satp, self.priv = core.xlen, core.satp, core.priv
-        if core.priv.value == M and core.mstatus.value & Mstatus.MPRV:
-            self.priv = type(core.priv)(core.mstatus.value >> MPP_SHIFT & 3)
-
-
 class CacheOperations:
     """Does what the guest may do: `execute` gives True, False for an illegal instruction, or the fault that it met."""
 
@@ -57,7 +48,7 @@ class CacheOperations:
         if not self._environment.allows(NEEDS[operation], self._core.priv.value):
             return False
         memory = self._memory
-        where = _Effective(self._core)
+        where = Effective(self._core)
         leaf = lookup(where, memory, address)
         if leaf is None or (leaf.at is not None and not self._permitted(leaf.entry, operation, where.priv.value)):
             return Cause.STORE_PAGE_FAULT, pc, address

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 LOAD, LOAD_FP, STORE, STORE_FP, AMO, SYSTEM = 0x03, 0x07, 0x23, 0x27, 0x2F, 0x73
+LR = 2
+"""funct5 of an AMO that only loads."""
 WIDE = frozenset(opcode | 3 << 12 for opcode in (LOAD, LOAD_FP, STORE, STORE_FP, AMO))
 """Opcode and funct3 of the 32-bit instructions that move eight bytes."""
 
@@ -73,7 +75,7 @@ def memory_access(insn: int, x: Sequence[int], xlen: int) -> Access | None:
     if opcode in (STORE, STORE_FP):
         return Access(x[rs1] + _signed((insn >> 25) << 5 | insn >> 7 & 31, 12) & mask, True)
     if opcode == AMO:
-        return Access(x[rs1] & mask, insn >> 27 != 2)
+        return Access(x[rs1] & mask, insn >> 27 != LR)
     return None
 
 

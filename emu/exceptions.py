@@ -6,13 +6,18 @@ from collections.abc import Callable
 
 from emu.core import Core
 from emu.csr import Csrs
-from emu.decode import csr_op, memory_access
+from emu.decode import AMO, LR, csr_op, memory_access
 from emu.memory import BadAddress, Ram
-from emu.mmu import translate
+from emu.mmu import Effective, translate, walk
 from emu.traps import WITH_ADDRESS, Cause, M, Mstatus, S, enter
 
 Fault = tuple[Cause, int, int]
 """Cause, pc of the instruction, xtval."""
+ACCESS_OF: dict[int, Cause] = {
+    Cause.FETCH_PAGE_FAULT: Cause.FETCH_ACCESS, Cause.LOAD_PAGE_FAULT: Cause.LOAD_ACCESS,
+    Cause.STORE_PAGE_FAULT: Cause.STORE_ACCESS,
+}  # fmt: skip
+"""What a page fault is called where a table could not be read."""
 
 
 class Exceptions:
@@ -80,7 +85,21 @@ class Exceptions:
             cause = Cause.ECALL_U + core.priv.value
         elif cause in WITH_ADDRESS:
             tval = core.badaddr.value
+            if cause in ACCESS_OF:
+                cause = self._page_fault(cause, pc, tval)
         self.enter(cause, pc, tval)
+
+    def _page_fault(self, cause: int, pc: int, address: int) -> int:
+        """The core takes an AMO for a load where it cannot read, and a table outside of memory for an empty one."""
+        if cause == Cause.LOAD_PAGE_FAULT:
+            insn = self.fetch(pc)
+            if insn & 0x7F == AMO and insn >> 27 != LR:
+                cause = Cause.STORE_PAGE_FAULT
+        try:
+            walk(self.core if cause == Cause.FETCH_PAGE_FAULT else Effective(self.core), self.ram, address)
+        except BadAddress:
+            return ACCESS_OF[cause]
+        return cause
 
     def breakpoint(self) -> None:
         """An ebreak or c.ebreak, with pc on it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Protocol
 
 from emu.memory import BadAddress, Memory
-from emu.traps import M
+from emu.traps import MPP_SHIFT, M, Mstatus
 
 V, R, W, X, U, A, D = 1, 2, 4, 8, 16, 64, 128
 ANYTHING = V | R | W | X | A | D
@@ -36,8 +36,25 @@ def translate(core: MmuState, memory: Memory, address: int) -> int | None:
     return None if found is None else found.address
 
 
+class Effective:
+    """The hart as its loads and stores see it: under MPRV, in the mode that MPP names."""
+
+    def __init__(self, core: Any) -> None:
+        self.xlen, self.satp, self.priv = core.xlen, core.satp, core.priv
+        if core.priv.value == M and core.mstatus.value & Mstatus.MPRV:
+            self.priv = type(core.priv)(core.mstatus.value >> MPP_SHIFT & 3)
+
+
 def lookup(core: MmuState, memory: Memory, address: int) -> Leaf | None:
     """The page of virtual `address` in the hart's present mode, or None if it is not mapped."""
+    try:
+        return walk(core, memory, address)
+    except BadAddress:
+        return None
+
+
+def walk(core: MmuState, memory: Memory, address: int) -> Leaf | None:
+    """As `lookup`, but raises BadAddress for a table that is not in memory: that is an access fault (4.3.2)."""
     if core.priv.value == M:
         return Leaf(address, ANYTHING, None)
     satp = core.satp.value
@@ -50,6 +67,9 @@ def lookup(core: MmuState, memory: Memory, address: int) -> Leaf | None:
         if mode not in (8, 9, 10):
             return Leaf(address, ANYTHING, None) if mode == 0 else None
         levels, bits, size, root = int(mode) - 5, 9, 8, (satp & (1 << 44) - 1) << 12
+        sign = address >> 11 + bits * levels
+        if sign and sign != (1 << 53 - bits * levels) - 1:  # all of these bits have to be the same
+            return None
     return _walk(memory, address, levels, bits, size, root)
 
 
@@ -57,10 +77,7 @@ def _walk(memory: Memory, address: int, levels: int, bits: int, size: int, table
     for level in reversed(range(levels)):
         shift = 12 + level * bits
         entry_at = table + (address >> shift & (1 << bits) - 1) * size
-        try:
-            entry = memory.get32(entry_at) if size == 4 else memory.get64(entry_at)
-        except BadAddress:
-            return None
+        entry = memory.get32(entry_at) if size == 4 else memory.get64(entry_at)
         if not entry & V:
             return None
         base = (entry >> 10 & (1 << 44) - 1) << 12
