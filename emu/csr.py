@@ -13,6 +13,7 @@ from emu.traps import M, S
 TIME, TIMEH = 0xC01, 0xC81
 MENVCFG, MENVCFGH, SENVCFG, MCOUNTINHIBIT, MCONFIGPTR = 0x30A, 0x31A, 0x10A, 0x320, 0xF15
 MSECCFG, MSECCFGH = 0x747, 0x757
+MINSTRETCFG, MCYCLECFGH, MINSTRETCFGH = 0x322, 0x721, 0x722
 COUNTER_TM = 2
 LOW = 0xFFFFFFFF
 
@@ -45,12 +46,16 @@ class Csrs:
         self.xlen = core.xlen
         self._mask = (1 << core.xlen) - 1
         self._table: dict[int, Csr] = {}
+        self._granted = 0
         self.environment = env = Environment()
         self.add(TIME, time, allowed=self._may_look_at_time)
         self.add(MCOUNTINHIBIT, zero)  # every field may be read-only zero (privileged 3.1.12)
         self.add(MCONFIGPTR, zero)
+        self.add(MINSTRETCFG, zero, self._set_minstretcfg)
         self.add(SENVCFG, lambda: env.senvcfg, env.set_senvcfg)
         if core.xlen == 32:
+            self.add(MCYCLECFGH, zero)
+            self.add(MINSTRETCFGH, zero)
             self.add(TIMEH, lambda: time() >> 32, allowed=self._may_look_at_time)
             self.add_wide(MENVCFG, MENVCFGH, lambda: env.menvcfg, env.set_menvcfg)
             self.add_wide(MSECCFG, MSECCFGH, lambda: env.mseccfg, env.set_mseccfg)
@@ -82,6 +87,7 @@ class Csrs:
 
     def reset(self) -> None:
         """As after power-on: nothing is allowed."""
+        self._granted = 0
         self.environment.reset()
 
     def execute(self, op: CsrOp) -> bool:
@@ -92,6 +98,7 @@ class Csrs:
         if op.writes and op.csr >> 10 == 3:  # read-only by its number
             return False
         value = csr.read() & self._mask
+        self._granted = self._core.mcounteren.value or self._granted
         if op.writes:
             csr.write(op.result(value) & self._mask)
         if op.rd:
@@ -105,3 +112,7 @@ class Csrs:
     def _may_look_at_time(self) -> bool:
         core = self._core
         return self.may_use_time() and (core.priv.value >= S or bool(core.scounteren.value & COUNTER_TM))
+
+    def _set_minstretcfg(self, value: int) -> None:
+        """No bit can be set. OpenSBI 1.6 has just written mcyclecfg, 0x321, which the core takes for mcounteren."""
+        self._core.mcounteren.value = self._core.mcounteren.value or self._granted

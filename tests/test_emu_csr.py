@@ -118,3 +118,18 @@ def test_stce_can_be_set_where_sstc_is(xlen: int, sstc: bool) -> None:
     )
     machine, _ = booted(code + "wfi", xlen, sstc=sstc)
     assert machine.hart.core.x[10] >> xlen - 1 == sstc
+
+
+@XLEN
+def test_mcyclecfg_is_mcounteren_to_the_core_and_minstretcfg_gives_it_back(xlen: int) -> None:
+    grant = "li t0, 7\ncsrw mcounteren, t0\ncsrr a1, 0x30a\n"
+    assert a0_after(grant + "csrw 0x321, zero\ncsrr a0, mcounteren", xlen) == 0  # a fact of Unicorn 2.1.4
+    opensbi = "li t0, 0x40000000\ncsrw 0x321, zero\ncsrw 0x322, t0\n"
+    assert a0_after(grant + opensbi + "csrr a0, mcounteren", xlen) == 7
+    assert a0_after(grant + opensbi + "csrr a0, 0x322", xlen) == 0
+
+
+@XLEN
+def test_minstretcfg_leaves_counters_that_are_still_granted(xlen: int) -> None:
+    code = "li t0, 7\ncsrw mcounteren, t0\ncsrr a1, 0x30a\nli t0, 2\ncsrw mcounteren, t0\ncsrw 0x322, zero\n"
+    assert a0_after(code + "csrr a0, mcounteren", xlen) == 2
