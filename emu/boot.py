@@ -7,9 +7,22 @@ from dataclasses import dataclass, field
 from emu.elf import Image, read_file
 from emu.errors import InputError
 from emu.fdt import Board, build_dtb, check_dtb, patch_dtb
-from emu.loader import check_room, fw_dynamic_info, kernel_address, kernel_room, place, place_image, plan, read_image
+from emu.loader import (
+    KERNEL_OFFSET,
+    check_room,
+    fw_dynamic_info,
+    image_xlen,
+    is_linux,
+    kernel_room,
+    place,
+    place_image,
+    plan,
+    read_image,
+    read_kernel,
+)
 from emu.machine import RAM_BASE, Machine
 
+BUILTIN, NO_BIOS = "builtin", "none"
 MMU = {32: "riscv,sv32", 64: "riscv,sv48"}
 
 
@@ -18,7 +31,8 @@ class BootConfig:
     """Paths of what to run; empty is none.
 
     `image` starts in M mode at its ELF entry, a flat one at `load_address`. `bios` starts in M mode and enters
-    `kernel` in S mode; `kernel` alone starts in M mode. `dtb` replaces the board's own device tree.
+    `kernel` in S mode. With `BUILTIN` as `bios` the host is the firmware, with `NO_BIOS` the kernel starts in M mode;
+    without `bios` it depends: a Linux for S mode gets the host's, others none. `dtb` replaces the board's device tree.
     """
 
     image: str = ""
@@ -29,6 +43,11 @@ class BootConfig:
     append: str = ""
     load_address: int | None = None
     rng_seed: bytes = b""
+
+    @property
+    def firmware(self) -> str:
+        """The path of the firmware that starts in M mode, or an empty string."""
+        return "" if self.bios in (BUILTIN, NO_BIOS) else self.bios
 
 
 @dataclass
@@ -50,6 +69,8 @@ class Boot:
             place(ram, address, data, name)
         pc, a0, a1, a2 = self.start
         self.machine.hart.reset(pc, a0, a1, a2)
+        if self.machine.sbi is not None:
+            self.machine.sbi.start()
 
     def where(self, pc: int) -> str:
         """`function+0x12 file.c:34` for a pc inside a loaded image, or an empty string."""
@@ -62,39 +83,28 @@ class Boot:
 
 
 def guess_xlen(config: BootConfig) -> int | None:
-    """32 or 64 where one of the images is an ELF that says so."""
-    for path in (config.image, config.kernel, config.bios):
-        if path:
-            with_elf = read_image(path, config.load_address or RAM_BASE)
-            if with_elf.xlen is not None:
-                return with_elf.xlen
-    return None
+    """32 or 64 where one of the images says so."""
+    paths = [path for path in (config.image, config.kernel, config.firmware) if path]
+    return next((xlen for xlen in map(image_xlen, paths) if xlen is not None), None)
 
 
 def prepare(machine: Machine, config: BootConfig) -> Boot:
     """Read and place everything; raises InputError for what cannot be used. The hart is ready to run afterwards."""
-    if config.image and (config.bios or config.kernel):
-        raise InputError(f"{config.image}: an IMAGE goes without --bios and --kernel")
-    if not (config.image or config.bios or config.kernel):
-        raise InputError("nothing to run: give an IMAGE, --bios or --kernel")
+    firmware, image_or_firmware = config.firmware, config.image or config.firmware
+    _check_combination(config)
     xlen, ram = machine.config.xlen, machine.ram
     boot = Boot(machine)
-    first = config.image or config.bios
-    load_at = RAM_BASE if config.load_address is None else config.load_address
     taken = RAM_BASE
     entry = next_address = 0
-    if first:
-        image = _add(boot, config, first, load_at if config.image else RAM_BASE)
-        entry, taken = image.entry, image.end
+    if image_or_firmware:
+        at = RAM_BASE if firmware or config.load_address is None else config.load_address
+        first = _add(boot, config, read_image(image_or_firmware, at, ram))
+        entry, taken = first.entry, first.end
     if config.kernel:
-        at = load_at
-        if config.bios and config.load_address is None:
-            at = kernel_address(ram, xlen, config.kernel)
-        kernel = _add(boot, config, config.kernel, at)
-        if first and kernel.start < boot.images[0].end and boot.images[0].start < kernel.end:
-            raise InputError(
-                f"{config.kernel}: its {kernel.start:#x} to {kernel.end:#x} overlaps {first}, which ends at {taken:#x}"
-            )
+        kernel = _add(boot, config, _read_kernel(machine, config))
+        if firmware and kernel.start < first.end and first.start < kernel.end:
+            lies = f"its {kernel.start:#x} to {kernel.end:#x}"
+            raise InputError(f"{config.kernel}: {lies} overlaps {firmware}, which ends at {taken:#x}")
         next_address, taken = kernel.entry, max(taken, kernel.start + kernel_room(kernel))
         entry = entry or kernel.entry
     initrd = read_file(config.initrd) if config.initrd else b""
@@ -114,17 +124,39 @@ def prepare(machine: Machine, config: BootConfig) -> Boot:
     boot.blobs.append((where.dtb, boot.dtb, config.dtb or "the device tree"))
     if where.initrd is not None:
         boot.blobs.append((where.initrd[0], initrd, config.initrd))
-    if config.bios:
+    if firmware:
         boot.blobs.append((where.info, fw_dynamic_info(xlen, next_address), "the fw_dynamic block"))
-    boot.start = (entry, 0, where.dtb, where.info if config.bios else 0)
+    boot.start = (entry, 0, where.dtb, where.info if firmware else 0)
     boot.restart()
     return boot
 
 
-def _add(boot: Boot, config: BootConfig, path: str, address: int) -> Image:
-    """Read what `path` has and see that this machine can run it."""
-    image = read_image(path, address)
-    xlen, ram = boot.machine.config.xlen, boot.machine.ram
+def _check_combination(config: BootConfig) -> None:
+    """Raises InputError for parts that do not go together."""
+    if config.image and (config.firmware or config.kernel or config.bios == BUILTIN):
+        raise InputError(f"{config.image}: an IMAGE goes without --bios and --kernel")
+    if config.bios == BUILTIN and not config.kernel:
+        raise InputError("--bios builtin: give a --kernel for it to enter")
+    if not (config.image or config.firmware or config.kernel):
+        raise InputError("nothing to run: give an IMAGE, --bios or --kernel")
+
+
+def _read_kernel(machine: Machine, config: BootConfig) -> Image:
+    """The kernel, at its address; the machine answers SBI calls afterwards if this one will make them."""
+    ram, builtin = machine.ram, config.bios == BUILTIN
+    if config.load_address is not None:
+        kernel = read_image(config.kernel, config.load_address, ram)
+    else:
+        in_s_mode = builtin or bool(config.firmware)
+        kernel = read_kernel(config.kernel, ram, KERNEL_OFFSET[machine.config.xlen] if in_s_mode else 0)
+    if builtin or (not config.bios and is_linux(kernel)):
+        machine.answer_sbi()
+    return kernel
+
+
+def _add(boot: Boot, config: BootConfig, image: Image) -> Image:
+    """See that this machine can run it."""
+    path, xlen, ram = image.path, boot.machine.config.xlen, boot.machine.ram
     if image.xlen not in (None, xlen):
         raise InputError(f"{path}: an rv{image.xlen} program on an rv{xlen} machine")
     for segment in image.segments:

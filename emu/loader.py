@@ -6,21 +6,21 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from emu.elf import ELF32, ELF64, Image, Segment, parse_elf, read_file
 from emu.elf import MAGIC as ELF_MAGIC
-from emu.elf import Image, Segment, parse_elf, read_file
 from emu.errors import InputError
+from emu.linux import check_whole, linux_header
 from emu.memory import Ram
+from emu.unpack import beginning, unpack
 
 KIB, MIB = 1 << 10, 1 << 20
 KERNEL_OFFSET = {32: 4 * MIB, 64: 2 * MIB}
-"""Where a kernel is entered, from the start of RAM: Linux maps itself with pages of this size."""
+"""Where firmware enters a kernel, from the start of RAM: Linux maps itself with pages of this size."""
 DTB_ALIGN = 2 * MIB
 DTB_SLACK = 16 * KIB
 """Firmware edits the device tree where it lies, and makes it longer."""
 PAGE = 4 * KIB
 
-LINUX_HEADER = struct.Struct("<IIQQQII8s8s4sI")  # Documentation/arch/riscv/boot-image-header.rst
-LINUX_MAGIC2 = b"RSC\x05"
 FW_DYNAMIC_MAGIC, FW_DYNAMIC_VERSION, S_MODE = 0x4942534F, 2, 1  # OpenSBI's docs/firmware/fw_dynamic.md
 
 
@@ -46,16 +46,58 @@ def place(ram: Ram, address: int, data: bytes, name: str, size: int = 0) -> None
         ram.write(address, data)
 
 
-def read_image(path: str | Path, load_address: int) -> Image:
-    """An ELF, or anything else as a flat binary that is loaded and entered at `load_address`."""
+def read_image(path: str | Path, load_address: int, ram: Ram) -> Image:
+    """An ELF, or anything else as a flat binary that is loaded and entered at `load_address`; gzip is unpacked."""
+    return _parse(_read(path, ram), path, load_address)
+
+
+def read_kernel(path: str | Path, ram: Ram, offset: int) -> Image:
+    """As `read_image`, with Linux where its header says, an ELF too; others go `offset` bytes into RAM."""
+    data = _read(path, ram)
+    header = linux_header(data)
+    image = _parse(data, path, ram.base + (header.text_offset if header and header.text_offset else offset))
+    header = linux_header(image.segments[0].data)
+    if header is not None and header.is_for_s_mode:
+        lowest = ram.base + header.text_offset
+        if not lowest <= image.start < ram.base + ram.size:
+            _move(image, lowest - image.start)
+    return image
+
+
+def _read(path: str | Path, ram: Ram) -> bytes:
     data = read_file(path)
-    if data.startswith(ELF_MAGIC):
-        return parse_elf(data, str(path), load_address)
     if not data:
         raise InputError(f"{path}: the file is empty")
-    if data.startswith(b"\x1f\x8b"):
-        raise InputError(f"{path}: compressed by gzip; unpack it first (gunzip)")
-    return Image(str(path), load_address, [Segment(load_address, data, len(data))])
+    return unpack(data, str(path), ram.size)
+
+
+def _parse(data: bytes, path: str | Path, load_address: int) -> Image:
+    if data.startswith(ELF_MAGIC):
+        return parse_elf(data, str(path), load_address)
+    check_whole(data, str(path))
+    linux = linux_header(data)
+    return Image(str(path), load_address, [Segment(load_address, data, len(data))], linux.xlen if linux else None)
+
+
+def _move(image: Image, by: int) -> None:
+    """Linux is linked at an address that the boot loader need not heed."""
+    image.entry += by
+    image.segments = [Segment(address + by, data, size) for address, data, size in image.segments]
+
+
+def image_xlen(path: str | Path) -> int | None:
+    """32 or 64 where the file is an ELF or a Linux kernel, which say so; raises InputError if it cannot be read."""
+    head = beginning(read_file(path), str(path), 64)
+    if head.startswith(ELF_MAGIC):
+        return {ELF32: 32, ELF64: 64}.get(head[4]) if len(head) > 4 else None
+    linux = linux_header(head)
+    return linux.xlen if linux else None
+
+
+def is_linux(image: Image) -> bool:
+    """Whether this is a Linux kernel for S mode, flat or ELF."""
+    header = linux_header(image.segments[0].data)
+    return header is not None and header.is_for_s_mode
 
 
 def place_image(ram: Ram, image: Image) -> None:
@@ -66,33 +108,15 @@ def place_image(ram: Ram, image: Image) -> None:
 
 def load_image(path: str | Path, ram: Ram, load_address: int) -> Image:
     """`read_image` and `place_image`."""
-    image = read_image(path, load_address)
+    image = read_image(path, load_address, ram)
     place_image(ram, image)
     return image
 
 
 def kernel_room(image: Image) -> int:
     """How many bytes from its start a kernel takes while it runs: as its Linux header says (Debian's: 36 MiB)."""
-    header = _linux_header(image.segments[0].data)
-    return max(image.end - image.start, header[1] if header else 0)
-
-
-def kernel_address(ram: Ram, xlen: int, path: str | Path = "") -> int:
-    """Where a kernel goes: the text offset in its Linux header, else 2 MiB (rv64) or 4 MiB (rv32) into RAM."""
-    offset = KERNEL_OFFSET[xlen]
-    if path:
-        header = _linux_header(read_file(path))
-        if header and header[0]:
-            offset = header[0]
-    return ram.base + offset
-
-
-def _linux_header(data: bytes) -> tuple[int, int] | None:
-    """text_offset and image_size of a Linux `Image`, or None for anything else."""
-    if len(data) < LINUX_HEADER.size:
-        return None
-    _, _, text_offset, image_size, _, _, _, _, _, magic2, _ = LINUX_HEADER.unpack_from(data)
-    return (text_offset, image_size) if magic2 == LINUX_MAGIC2 else None
+    header = linux_header(image.segments[0].data)
+    return max(image.end - image.start, header.image_size if header else 0)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from emu.memory import BadAddress, Ram
 from emu.mmu import translate
 from emu.plic import Plic
 from emu.rtc import GoldfishRtc
+from emu.sbi import Power, Sbi
 from emu.semihost import Semihosting
 from emu.sstc import SupervisorTimer
 from emu.trace import InterruptLine, Notice, Trace
@@ -95,6 +96,8 @@ class Machine:
         self._inbox: deque[Callable[[], object]] = deque()
         self._wake = threading.Event()
         self._on_reset: Callable[[], None] | None = None
+        self._asleep = False
+        self.sbi: Sbi | None = None
         hart = self.hart
         self.plic = Plic([lambda level: hart.set_mip(Irq.MEIP, level), lambda level: hart.set_mip(Irq.SEIP, level)])
         self.alarms = Alarms(self.clock)
@@ -127,6 +130,19 @@ class Machine:
                 self.ram, self._console, self.exit, xlen=config.xlen, trace=self.trace, translate=self._physical
             )
             hart.exceptions.on_ebreak = self._semihosting_call
+
+    def answer_sbi(self) -> Sbi:
+        """Be the firmware of an S-mode guest; its owner calls `Sbi.start` after each reset of the hart."""
+        if self.sbi is None:
+            power = Power(self.exit, self._reset_requested, self._sleep)
+            self.sbi = Sbi(self.hart, self.alarms, self.uart, power, self.trace, self.supervisor_timer)
+            self.hart.exceptions.on_ecall = self.sbi.call
+        return self.sbi
+
+    def _sleep(self) -> None:
+        """From a call of the guest: wait for an interrupt as WFI does."""
+        self._asleep = True
+        self.hart.stop()
 
     @property
     def isa(self) -> str:
@@ -215,13 +231,13 @@ class Machine:
         else:
             self.post(self._on_reset)
 
-    def _until_alarm(self) -> int:
-        return self.clock.deadline(self.hart.instructions)
-
     def _alarm_changed(self) -> None:
         """Come back to begin a shorter slice; `hart.shorten` would only end one of the pieces that it is run in."""
         if self.hart.instructions + self._until_alarm() < self._slice_end:
             self.hart.stop()
+
+    def _until_alarm(self) -> int:
+        return self.clock.deadline(self.hart.instructions)
 
     def run(self, timeout: float | None = None, until: Callable[[], bool] | None = None) -> End:
         """Run until the guest exits, `until()` is true (looked at between slices), or `timeout` seconds of wall time.
@@ -260,7 +276,8 @@ class Machine:
             self.rtc.update()
             if self.clock.due():
                 self.alarms.update()
-            if stop is Stop.WAITING and not self._wait(end):
+            waits, self._asleep = self._asleep or stop is Stop.WAITING, False
+            if waits and not self._wait(end):
                 return End.STUCK
 
     def _wait(self, end: float | None) -> bool:

@@ -79,6 +79,22 @@ class Uart:
             data, self._out = bytes(self._out), bytearray()
             self.output(data)
 
+    def emit(self, data: bytes) -> None:
+        """Output that did not come through the registers (firmware's), in its place between theirs."""
+        self._out += data
+        self._polls = 0
+        if b"\n" in data or len(self._out) >= CHUNK:
+            self.flush()
+
+    def take(self, size: int) -> bytes:
+        """Up to `size` bytes of input, past the registers; a guest that finds none has shown its prompt."""
+        data = bytearray()
+        while self._fifo and len(data) < size:
+            data.append(self._receive())
+        if not data:
+            self.flush()
+        return bytes(data)
+
     def load(self, offset: int, width: int) -> int:
         if offset == LSR:  # first: drivers poll it
             if self._out:

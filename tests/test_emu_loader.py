@@ -17,12 +17,14 @@ from emu.errors import InputError
 from emu.loader import (
     MIB,
     fw_dynamic_info,
-    kernel_address,
+    image_xlen,
+    is_linux,
     kernel_room,
     load_image,
     place,
     plan,
     read_image,
+    read_kernel,
 )
 from emu.memory import Ram
 
@@ -82,13 +84,16 @@ def test_an_elf_and_a_flat_binary_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_images_are_named(tmp_path: Path) -> None:
-    empty, packed = tmp_path / "empty.bin", tmp_path / "Image.gz"
+    empty = tmp_path / "empty.bin"
     empty.write_bytes(b"")
-    packed.write_bytes(gzip.compress(b"kernel"))
     with pytest.raises(InputError, match=re.escape(f"{empty}: the file is empty")):
-        read_image(empty, BASE)
-    with pytest.raises(InputError, match=re.escape(f"{packed}: compressed by gzip; unpack it first")):
-        read_image(packed, BASE)
+        read_image(empty, BASE, ram(4))
+
+
+def test_a_packed_image_is_unpacked(tmp_path: Path) -> None:
+    packed = tmp_path / "Image.gz"
+    packed.write_bytes(gzip.compress(b"kernel"))
+    assert read_image(packed, BASE, ram(4)).segments == [(BASE, b"kernel", 6)]
 
 
 def test_an_elf_segment_outside_ram_is_refused(tmp_path: Path) -> None:
@@ -103,11 +108,43 @@ def test_a_kernel_goes_where_its_header_says_or_where_linux_wants_it(tmp_path: P
     kernel.write_bytes(linux_header(6 * MIB, 9 * MIB) + b"code")
     boot_loader.write_bytes(b"code")
     memory = ram()
-    assert kernel_address(memory, 64, kernel) == kernel_address(memory, 32, kernel) == BASE + 6 * MIB
-    assert kernel_address(memory, 64, boot_loader) == BASE + 2 * MIB
-    assert kernel_address(memory, 32, boot_loader) == BASE + 4 * MIB
-    assert kernel_room(read_image(kernel, BASE)) == 9 * MIB
-    assert kernel_room(read_image(boot_loader, BASE)) == 4
+    for path, start, room in ((kernel, 6 * MIB, 9 * MIB), (boot_loader, 2 * MIB, 4)):
+        image = read_kernel(path, memory, 2 * MIB)
+        assert (image.entry, image.start, kernel_room(image)) == (BASE + start, BASE + start, room)
+
+
+@pytest.mark.parametrize("linked_at", [0, BASE, 0xFFFFFFFF80000000])
+def test_an_elf_of_linux_is_moved_to_where_its_header_says(linked_at: int, tmp_path: Path) -> None:
+    path = tmp_path / "vmlinux"
+    text = linux_header(2 * MIB, 9 * MIB) + bytes(64)
+    path.write_bytes(make_elf([(linked_at, text, 128), (linked_at + 4096, b"data", 8)], entry=linked_at + 64))
+    image = read_kernel(path, ram(), 0)
+    assert is_linux(image)
+    assert (image.entry, image.start) == (BASE + 2 * MIB + 64, BASE + 2 * MIB)
+    assert [segment.address for segment in image.segments] == [BASE + 2 * MIB, BASE + 2 * MIB + 4096]
+
+
+def test_an_elf_of_linux_that_is_in_its_place_stays(tmp_path: Path) -> None:
+    path = tmp_path / "vmlinux"
+    at = BASE + 8 * MIB
+    path.write_bytes(make_elf([(at, linux_header(2 * MIB, MIB), 64)], entry=0xC0000000, virtual=0xC0000000 - at))
+    image = read_kernel(path, ram(), 0)
+    assert (image.entry, image.start) == (at, at)
+
+
+@pytest.mark.parametrize(("offset", "xlen"), [(2 * MIB, 64), (4 * MIB, 32), (0, None)])
+def test_a_linux_kernel_for_s_mode_says_what_it_is_for(offset: int, xlen: int | None, tmp_path: Path) -> None:
+    path = tmp_path / "Image.gz"
+    path.write_bytes(gzip.compress(linux_header(offset, MIB) + b"code"))
+    assert image_xlen(path) == xlen
+    assert is_linux(read_kernel(path, ram(), 0)) is (xlen is not None)
+
+
+def test_a_file_that_is_no_kernel_says_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for content in (b"", b"text", b"\x1f\x8bnot gzip", b"\x7fELF", b"\x7fELF\x07"):
+        path.write_bytes(content)
+        assert image_xlen(path) is None
 
 
 def test_the_device_tree_is_near_the_end_and_the_initrd_in_the_middle() -> None:

@@ -52,7 +52,7 @@ def flat(folder: Path, text: str) -> Path:
         (make_elf([(0x80000000, CODE, 4)], entry=0x10), "entry 0x10 is not in RAM"),
         (make_elf([(0x80000000, CODE, 4)], entry=0x80000001), "entry 0x80000001 is odd"),
         (b"", "the file is empty"),
-        (b"\x1f\x8b\x08" + bytes(20), "compressed by gzip; unpack it first (gunzip)"),
+        (b"\x1f\x8b\x08" + bytes(20), "corrupt: invalid stored block lengths"),
     ],
 )
 def test_an_image_that_cannot_run_is_named_with_what_is_wrong(

@@ -63,8 +63,10 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     add("--device", action="append", default=[], metavar="NAME[,key=value...]",
         help="rng | blk,file=PATH[,readonly][,serial=X] | console[,cols=N,rows=N,input=PATH,output=PATH]")  # fmt: skip
     add("--ram", default="256M", metavar="SIZE", help="size of RAM at 0x80000000 (256M)")
-    add("--bios", metavar="FILE|none", help="firmware that starts in M-mode at 0x80000000 (OpenSBI)")
-    add("--kernel", metavar="FILE", help="what the firmware enters in S-mode; without --bios it starts in M-mode")
+    add("--bios", metavar="FILE|builtin|none",
+        help="firmware that starts in M-mode at 0x80000000 (OpenSBI); builtin: the host answers SBI calls")  # fmt: skip
+    add("--kernel", metavar="FILE",
+        help="what the firmware enters in S-mode; without --bios, builtin for Linux and none for others")  # fmt: skip
     add("--load-address", type=number, metavar="A", help="where a flat IMAGE or kernel goes (0x80000000)")
     add("--initrd", metavar="FILE", help="initial RAM disk, told in the device tree")
     add("--append", type=utf8, metavar="TEXT", help="kernel command line, told in the device tree")

@@ -28,10 +28,9 @@ QUIT = 0
 
 def session_config(args: argparse.Namespace, interactive: bool) -> SessionConfig:
     """The machine that the options of `run` describe."""
-    bios = "" if args.bios in (None, "none") else args.bios
     boot = BootConfig(
         image=args.image or "",
-        bios=bios,
+        bios=args.bios or "",
         kernel=args.kernel or "",
         initrd=args.initrd or "",
         dtb=args.dtb or "",
