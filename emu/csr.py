@@ -98,7 +98,7 @@ class Csrs:
         if op.writes and op.csr >> 10 == 3:  # read-only by its number
             return False
         value = csr.read() & self._mask
-        self._granted = self._core.mcounteren.value or self._granted
+        self._granted = self._core.mcounteren.value & LOW or self._granted
         if op.writes:
             csr.write(op.result(value) & self._mask)
         if op.rd:
@@ -115,4 +115,4 @@ class Csrs:
 
     def _set_minstretcfg(self, value: int) -> None:
         """No bit can be set. OpenSBI 1.6 has just written mcyclecfg, 0x321, which the core takes for mcounteren."""
-        self._core.mcounteren.value = self._core.mcounteren.value or self._granted
+        self._core.mcounteren.value = self._core.mcounteren.value & LOW or self._granted
