@@ -6,11 +6,22 @@ from asm import BASE, assemble
 
 from emu.machine import Machine, MachineConfig
 
+HANDLER = """
+    .align 2
+    handler:
+    csrr s1, scause
+    csrr s2, sepc
+    csrr s3, stval
+    wfi
+"""
+TO_HANDLER = "la t0, handler\ncsrw stvec, t0\n"
+CALL = "li a7, {}\nli a6, {}\necall\n"
 
-def s_mode(program: str, xlen: int = 64) -> tuple[Machine, bytearray]:
+
+def s_mode(program: str, xlen: int = 64, sstc: bool = True) -> tuple[Machine, bytearray]:
     """A machine that will run `program` in S mode, and what it prints."""
     printed = bytearray()
-    machine = Machine(MachineConfig(xlen, 1 << 20, output=printed.extend))
+    machine = Machine(MachineConfig(xlen, 1 << 20, output=printed.extend, sstc=sstc))
     machine.ram.write(BASE, assemble(program, xlen))
     machine.hart.reset(BASE, 0, 0x1234)
     machine.answer_sbi().start()

@@ -6,7 +6,7 @@ import pytest
 from asm import BASE, assemble
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from s_mode import call, call_on, s_mode
+from s_mode import HANDLER, TO_HANDLER, call, call_on, s_mode
 
 from emu.machine import End, Machine
 from emu.sbi import IMPLEMENTATION_ID
@@ -19,16 +19,6 @@ PMU = 0x504D55
 BUFFER = BASE + 0x4000
 ALL = -1
 """As hart_mask_base: every hart."""
-HANDLER = """
-    .align 2
-    handler:
-    csrr s1, scause
-    csrr s2, sepc
-    csrr s3, stval
-    wfi
-"""
-TO_HANDLER = "la t0, handler\ncsrw stvec, t0\n"
-CALL = "li a7, {}\nli a6, {}\necall\n"
 
 
 @XLEN
@@ -130,43 +120,6 @@ def test_a_call_from_u_mode_is_its_kernels(xlen: int) -> None:
     assert machine.hart.core.x[9] == 8 and machine.exit_code is None
 
 
-TIMER = """
-    li t0, 0x20
-    csrw sie, t0
-    csrsi sstatus, 2
-    csrr s0, time
-    li a1, 0
-    li a0, 5000
-    add a0, a0, s0
-    {call}
-    {wait}
-    .align 2
-    handler:
-    csrr s1, scause
-    csrr s4, time
-    csrr s5, sip
-    li a0, -1
-    li a1, -1
-    {call}
-    csrr s6, sip
-    wfi
-"""
-
-
-@XLEN
-@pytest.mark.parametrize("extension", [Extension.SET_TIMER, Extension.TIME])
-@pytest.mark.parametrize("wait", ["loop: j loop", "loop: wfi\nj loop"])
-def test_the_timer_interrupts_s_mode_once(xlen: int, extension: int, wait: str) -> None:
-    program = TO_HANDLER + TIMER.format(call=CALL.format(extension, 0), wait=wait)
-    machine, _ = s_mode(program, xlen)
-    assert machine.run(5) is End.STUCK, "nothing is armed any more"
-    x = machine.hart.core.x
-    assert x[9] == 1 << xlen - 1 | 5
-    assert 5000 <= x[20] - x[8] < 5100
-    assert (x[21] & Irq.STIP, x[22] & Irq.STIP) == (Irq.STIP, 0)
-    assert not machine.hart.core.mip.value & Irq.MTIP
-
-
 @XLEN
 @pytest.mark.parametrize(
     ("extension", "arguments"), [(Extension.IPI, (1, 0)), (Extension.IPI, (0, ALL)), (Extension.SEND_IPI, (0,))]
@@ -188,30 +141,6 @@ def test_the_legacy_mask_lies_in_the_guests_memory(xlen: int) -> None:
         assert bool(machine.hart.core.mip.value & Irq.SSIP) == (mask == 1)
     assert call(xlen, Extension.REMOTE_FENCE_I, 0, 0) == (0, 0x77)
     assert call(xlen, Extension.REMOTE_SFENCE_VMA, 0, 0x1000) == (Status.INVALID_ADDRESS, 0x77)
-
-
-SUSPEND = """
-    li t0, 0x20
-    csrw sie, t0
-    li a0, 1000000
-    li a1, 0
-    {}
-    li a0, 0
-    {}
-    mv s1, a0
-    csrr s2, time
-    csrw sie, zero
-    wfi
-"""
-
-
-@XLEN
-def test_a_suspended_hart_waits_for_its_timer(xlen: int) -> None:
-    machine, _ = s_mode(SUSPEND.format(CALL.format(Extension.TIME, 0), CALL.format(Extension.HSM, 3)), xlen)
-    assert machine.run(5) is End.STUCK
-    x = machine.hart.core.x
-    assert x[9] == 0 and 1_000_000 <= x[18] < 1_000_010
-    assert machine.hart.instructions < 50
 
 
 @pytest.mark.parametrize(
