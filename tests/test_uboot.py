@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from firmware import LOAD, UBoot, firmware
+from firmware import FILES, LOAD, UBoot, firmware
 
 from emu.boot import BootConfig
 from emu.machine import End
@@ -20,7 +20,7 @@ MIB = 1 << 20
 CONTENT = random.Random(2).randbytes(2 * MIB)
 ACKNOWLEDGE_FORGOTTEN = "init.ack-before-driver"
 """U-Boot resets a device after it has acknowledged it, and goes on with DRIVER."""
-BOOTS = {"fw_dynamic": "s-mode", "fw_jump": "s-mode", "": "m-mode"}
+BOOTS = {"fw_dynamic": "s-mode", "fw_jump": "s-mode", "builtin": "s-mode", "": "m-mode"}
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def disk(tmp_path: Path) -> Path:
 
 
 def debian(bios: str) -> BootConfig:
-    return BootConfig(bios=firmware(bios) if bios else "", kernel=firmware(BOOTS[bios]))
+    return BootConfig(bios=firmware(bios) if bios in FILES else bios, kernel=firmware(BOOTS[bios]))
 
 
 def guests_folder() -> Path:
@@ -124,11 +124,11 @@ def test_u_boots_reset_boots_again_with_its_disk(disk: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["m-mode", "s-mode"])
+@pytest.mark.parametrize("mode", ["m-mode", "s-mode", "builtin"])
 def test_an_rv32_u_boot_reads_a_disk_and_entropy(mode: str, disk: Path) -> None:
     folder = guests_folder()
-    bios = found(folder, "opensbi*rv32-fw_dynamic.bin") if mode == "s-mode" else ""
-    kernel = found(folder, "uboot*riscv32_smode.bin" if bios else "uboot*riscv32.bin")
+    bios = found(folder, "opensbi*rv32-fw_dynamic.bin*") if mode == "s-mode" else mode.removeprefix("m-mode")
+    kernel = found(folder, "uboot*riscv32_smode.bin*" if bios else "uboot*riscv32.bin*")
     guest = UBoot(BootConfig(bios=bios, kernel=kernel), f"blk,file={disk}", "rng", xlen=32)
     guest.watch()
     guest.start()
