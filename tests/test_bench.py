@@ -45,7 +45,8 @@ def test_bare_unicorn_and_the_hart_run_the_whole_loop(monkeypatch: pytest.Monkey
         uc = bare.instance(code)
         bare.run(uc)
         assert uc.reg_read(bare.rc.UC_RISCV_REG_PC) == bare.RAM_BASE + len(code)
-        speed.hart_case(code)()  # raises if it does not come to the end
+        for helper in (True, False):
+            speed.hart_case(code, helper)()  # raises if it does not come to the end
 
 
 @pytest.mark.parametrize("what", mmio.ACCESS)
