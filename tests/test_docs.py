@@ -152,7 +152,7 @@ def test_the_readme_has_every_option_of_run_and_no_other() -> None:
 def test_every_virtscope_command_in_a_document_is_accepted(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8").replace("\\\n", " ")
     before = r"(?:^ +|\$ |`|^\t\$\(BIN\)/)(?:\.venv/bin/)?"
-    commands = re.findall(before + r"virtscope ((?:run|show|demo|errors)\b[^`\n>]*)", text, re.MULTILINE)
+    commands = re.findall(before + r"virtscope ((?:run|get|show|demo|errors)\b[^`\n>]*)", text, re.MULTILINE)
     for command in commands:
         words = command.split()
         if len(words) == 2 and words[0] == "run" and words[1].startswith("--"):

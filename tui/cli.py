@@ -1,4 +1,4 @@
-"""The command line: `virtscope run`, `show`, `demo` and `errors`. Wrong input: one line, exit code 2."""
+"""The command line: `virtscope run`, `get`, `show`, `demo` and `errors`. Wrong input: one line, exit code 2."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def seconds(text: str) -> float:
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
     """What describes a machine."""
     add = parser.add_argument
-    add("image", nargs="?", metavar="IMAGE", help="an ELF or a flat binary; starts in M-mode")
+    add("image", nargs="?", metavar="IMAGE",
+        help="an ELF or a flat binary, starts in M-mode; or the name of a guest of `virtscope get`")  # fmt: skip
     add("--device", action="append", default=[], metavar="NAME[,key=value...]",
         help="rng | blk,file=PATH[,readonly][,serial=X] | console[,cols=N,rows=N,input=PATH,output=PATH]")  # fmt: skip
     add("--ram", default="256M", metavar="SIZE", help="size of RAM at 0x80000000 (256M)")
@@ -89,6 +90,10 @@ def build_parser() -> Parser:
                      help="print every access to the VirtIO slots, or record it (--trace=FILE)")  # fmt: skip
     run.add_argument("--trace-board", action="store_true", help="trace UART, PLIC, CLINT and the rest too")
     run.add_argument("--timeout", type=seconds, metavar="S", help="end after S seconds with exit code 124")
+    get = commands.add_parser("get", help="fetch a guest for `run`: linux, u-boot, opensbi, small-linux")
+    get.add_argument("names", nargs="+", metavar="NAME")
+    get.add_argument("--refresh", action="store_true", help="fetch it again, if it is here")
+    get.add_argument("--build", action="store_true", help="build it from source here (small-linux)")
     show = commands.add_parser("show", help="print a recording")
     show.add_argument("recording", metavar="FILE.jsonl")
     demo = commands.add_parser("demo", help="run the built-in guest with entropy and a disk, every access shown")
@@ -108,6 +113,10 @@ def dispatch(args: argparse.Namespace) -> int:
         from tui.run import run  # noqa: PLC0415  (start-up: load only what the command needs)
 
         return run(args)
+    if args.command == "get":
+        from tui.get import get  # noqa: PLC0415
+
+        return get(args.names, refresh=args.refresh, build=args.build)
     if args.command == "show":
         from tui.show import show  # noqa: PLC0415
 

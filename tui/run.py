@@ -61,6 +61,10 @@ def _ignore(line: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the guest; returns the process's exit code."""
+    if args.image and not os.path.exists(args.image):
+        from tui.named import fill_in  # noqa: PLC0415  (only where it is no file)
+
+        fill_in(args)
     interactive = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
     session = open_session(session_config(args, interactive))
     machine = session.machine
