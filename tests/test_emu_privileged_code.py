@@ -10,6 +10,7 @@ from emu.hart import Stop
 from emu.traps import Cause, M, S
 from emu.traps import U as USER
 
+pytestmark = pytest.mark.usefixtures("pace")
 LI_A0 = {value: int.from_bytes(assemble(f"li a0, {value}"), "little") for value in (1, 2)}
 
 

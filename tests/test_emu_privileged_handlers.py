@@ -11,6 +11,8 @@ from emu.hart import Stop
 from emu.traps import Irq, M, S
 from emu.traps import U as USER
 
+pytestmark = pytest.mark.usefixtures("pace")
+
 
 @XLEN
 @pytest.mark.parametrize("irq", OF_S)

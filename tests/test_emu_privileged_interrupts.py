@@ -11,6 +11,8 @@ from interrupts import COLLECT, OF_S, ORDER, number, order_of
 from emu.traps import Irq, M, S
 from emu.traps import U as USER
 
+pytestmark = pytest.mark.usefixtures("pace")
+
 
 def taken_by_m(xlen: int, pending: tuple[Irq, ...]) -> list[int]:
     """The causes that M mode sees, in their order, where all of `pending` are when it sets MIE."""

@@ -15,6 +15,7 @@ STCE = {
     32: "li t0, 0x80000000\ncsrs 0x31a, t0\n",
 }
 NO_STCE = {xlen: code.replace("csrs", "csrc") for xlen, code in STCE.items()}
+pytestmark = pytest.mark.usefixtures("pace")
 QUIET = "\n.align 2\nquiet: csrw sie, zero\nj s_handler\n"
 DELEGATE = "la t0, quiet\ncsrw stvec, t0\nli t0, 0x20\ncsrw mideleg, t0\ncsrw mie, t0\n"
 TM = "csrwi mcounteren, 2\n"
@@ -141,3 +142,12 @@ def test_power_on_forgets_the_comparator(xlen: int) -> None:
     timer = machine.supervisor_timer
     assert timer is not None and timer.stimecmp == NEVER and not timer.enabled
     assert not machine.hart.core.mip.value & Irq.STIP
+
+
+@XLEN
+@pytest.mark.xfail(strict=True, reason="the core writes mip.STIP itself, so M mode can clear it while stimecmp is due")
+def test_m_mode_cannot_clear_the_interrupt_while_the_comparator_is_due(xlen: int) -> None:
+    now = "csrw 0x14d, zero\n" + ("csrw 0x15d, zero\n" if xlen == 32 else "")
+    machine = machine_with(STCE[xlen] + now + "li t0, 0x20\ncsrc mip, t0\ncsrr a0, mip\nwfi", xlen)
+    machine.run(timeout=5)
+    assert machine.hart.core.x[10] == Irq.STIP
