@@ -210,3 +210,15 @@ def test_a_package_without_kernel_busybox_or_modules_is_named(tmp_path: Path) ->
         (tmp_path / path).write_bytes(data)
     with pytest.raises(InputError, match="no usr/bin/busybox there"):
         initramfs(tmp_path)
+
+
+@needs_apt
+def test_ctrl_c_during_a_download_ends_quietly_and_leaves_nothing(
+    mirror: Mirror, cache_of_the_test: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tui.debian.Apt.download", interrupted)
+    assert main(["get", "linux"]) == 130
+    assert leftovers(cache_of_the_test) == [] and not guest_folder("linux").exists()
