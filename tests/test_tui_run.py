@@ -180,6 +180,6 @@ def test_a_guest_that_needs_slow_instructions_is_told_what_they_cost(tmp_path: P
     image = tmp_path / "image"
     exit_0 = "li t0, 0x100000\nli t1, 0x5555\nsw t1, 0(t0)\nloop: j loop\n"
     image.write_bytes(assemble(".word 0x60259513\n.word 0x60159513\n" + exit_0))  # cpop, ctz
-    text = "this guest uses Zbb (cpop at pc 0x80000000), which this core lacks; each such instruction takes about 3 µs"
+    text = "this guest uses Zbb (cpop at pc 0x80000000), which this core lacks; each such instruction takes about 5 µs"
     assert virtscope("run", image).err == f"virtscope: {text}\n"
     assert virtscope("run", image, "--trace").err.count(text) == 1
