@@ -264,10 +264,13 @@ class Hart:
         self.exceptions.take(cause, pc)
 
     def _flush_tlb(self) -> None:
-        """A change of satp makes the core forget translations; in M mode satp itself does not matter."""
-        satp = self.core.satp.value
-        self.uc.reg_write(rc.UC_RISCV_REG_SATP, satp ^ 1)
+        """A change of satp's ASID makes the core forget translations."""
+        core = self.core
+        priv, satp = core.priv.value, core.satp.value
+        core.priv.value = M  # the official interface writes with the hart's privilege
+        self.uc.reg_write(rc.UC_RISCV_REG_SATP, satp ^ 1 << (44 if self.xlen == 64 else 22))
         self.uc.reg_write(rc.UC_RISCV_REG_SATP, satp)
+        core.priv.value = priv
 
     def _on_invalid(self, uc: Any, data: Any) -> bool:
         """ebreak and c.ebreak come here, pc on the instruction. The core would go on and fail: start again."""
