@@ -61,6 +61,9 @@ def test_a_program_that_fails_is_quoted_by_its_first_error(tmp_path: Path) -> No
     script = "echo Get:1 >&2; echo 'W: slow' >&2; echo 'E: no network' >&2; echo 'E: gave up' >&2; exit 100"
     with pytest.raises(InputError, match=r"^sh: no network$"):
         call(["sh", "-c", script], tmp_path)
+    script = "echo a.c: missing >&2; echo 'make[2]: *** [x] Error 1' >&2; echo 'make: *** [x] Error 2' >&2; exit 2"
+    with pytest.raises(InputError, match=r"^sh: a\.c: missing$"):
+        call(["sh", "-c", script], tmp_path)
     with pytest.raises(InputError, match=r"^false: exit code 1$"):
         call(["false"], tmp_path)
     with pytest.raises(InputError, match=r"^no-such-program: No such file or directory$"):

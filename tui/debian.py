@@ -150,6 +150,7 @@ def call(command: list[str], folder: Path) -> str:
         raise InputError(f"{command[0]}: {error.strerror}") from None
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
+        lines = [line for line in lines if not re.match(r"make(\[\d+])?: ", line)] or lines  # make repeats it
         errors = [line for line in lines if re.search(r"^E:|\berror\b", line, re.IGNORECASE)] or lines[-1:]
         reason = errors[0].removeprefix("E:").strip() if errors else f"exit code {done.returncode}"
         raise InputError(f"{command[0]}: {reason}")
