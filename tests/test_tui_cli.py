@@ -205,3 +205,12 @@ def test_output_that_nobody_takes_ends_the_run(tmp_path: Path) -> None:
 def test_an_elf_that_cannot_be_moved_is_not_moved_silently(says: Complaint) -> None:
     message = f"{RNG}: --load-address 0x80010000 does not move it, it is an ELF linked at 0x80000000"
     assert says("run", RNG, "--load-address", "0x80010000") == message
+
+
+def test_a_trace_never_overwrites_what_the_run_reads(says: Complaint, tmp_path: Path) -> None:
+    disk, link = tmp_path / "disk.img", tmp_path / "link.jsonl"
+    disk.write_bytes(b"precious".ljust(1024, b"\0"))
+    link.symlink_to(disk)
+    message = f"{link}: --trace would overwrite {disk}, which this run reads"
+    assert says("run", RNG, "--device", f"blk,file={disk}", f"--trace={link}") == message
+    assert disk.read_bytes().startswith(b"precious")

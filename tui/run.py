@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
             raise InputError(f"{args.dump_dtb}: {error.strerror}") from None
         return 0
     with ExitStack() as stack:
-        subscribe(session, args.trace, stack)
+        subscribe(session, args.trace, files_of(args), stack)
         ended: list[int] = []
 
         def finish(code: int) -> None:
@@ -135,8 +135,16 @@ def whereabouts(session: Session) -> str:
     return " ".join(part for part in (f"{pc:#x}", session.boot.where(pc), f"[{text}]") if part)
 
 
-def subscribe(session: Session, target: str | None, stack: ExitStack) -> None:
-    """`--trace` prints on standard error, `--trace=FILE` records."""
+def files_of(args: argparse.Namespace) -> list[str]:
+    """Every file that the command line names for the guest."""
+    pairs = [pair.partition("=") for text in args.device for pair in text.split(",")[1:]]
+    named = [value for key, _, value in pairs if key in ("file", "input", "output")]
+    given = (args.image, args.bios, args.kernel, args.initrd, args.dtb)
+    return [path for path in (*given, *named) if path]
+
+
+def subscribe(session: Session, target: str | None, inputs: list[str], stack: ExitStack) -> None:
+    """`--trace` prints on standard error, `--trace=FILE` records; never over one of `inputs`."""
     machine, boot = session.machine, session.boot
     if target is None:
         return
@@ -145,6 +153,9 @@ def subscribe(session: Session, target: str | None, stack: ExitStack) -> None:
 
         machine.trace.subscribe(Printer(sys.stderr, boot.where, machine.uart.flush))
         return
+    for path in inputs:
+        if os.path.exists(target) and os.path.exists(path) and os.path.samefile(target, path):
+            raise InputError(f"{target}: --trace would overwrite {path}, which this run reads")
     try:
         stream = open(target, "w", encoding="utf-8", buffering=1 << 20)  # noqa: SIM115  (the recorder closes it)
     except OSError as error:
