@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -147,8 +146,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def complain(message: str) -> int:
     """One line on standard error, whatever a file's name is made of; returns the exit code."""
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-    with contextlib.suppress(OSError):  # it may be standard error that is full
+    try:
         print(f"virtscope: {line}", file=sys.stderr, flush=True)
+    except OSError:  # it is standard error that is full; Python would try it again at the end and fail
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     return USAGE_ERROR
 
 
