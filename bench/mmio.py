@@ -90,7 +90,7 @@ def measure() -> Section:
             )  # fmt: skip
     section.notes += [
         "Processor time. Recording: JSON lines with exact pc and symbol to /dev/null; the UART with --trace-board.",
-        "Pc is exact in ours without the memory hook: counting instructions keeps it so.",
+        "Pc is exact in ours without the memory hook: the native helper finds it from the registers.",
         "An 8-byte access is two calls of the engine; what tells it from two of four bytes is the instruction at pc.",
         "Ours can be below the empty callback: they go to the engine without the binding's two wrappers.",
     ]

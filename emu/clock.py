@@ -33,7 +33,29 @@ class Clock(Protocol):
         """The hart waits: 0 after skipping to the alarm, else seconds of wall time to sleep; None: no alarm is set."""
 
 
-class VirtualClock:
+class OneAlarm:
+    """What both clocks share: an alarm, and how far mtime is ahead of what it is derived from."""
+
+    def __init__(self) -> None:
+        self._ahead = 0
+        self._alarm: int | None = None
+        self.on_alarm_change: Callable[[], None] = lambda: None
+
+    def ticks(self) -> int:
+        raise NotImplementedError
+
+    def set_ticks(self, value: int) -> None:
+        self._ahead += value - self.ticks()
+
+    def alarm(self, at: int | None) -> None:
+        self._alarm = at
+        self.on_alarm_change()
+
+    def due(self) -> bool:
+        return self._alarm is not None and self.ticks() >= self._alarm
+
+
+class VirtualClock(OneAlarm):
     """Time is a function of executed instructions: 10 a tick, so 100 million a second; waiting is skipped.
 
     A guest that polls the clock in a tight loop is waiting too: each look within `SPIN` instructions of the last
@@ -47,14 +69,12 @@ class VirtualClock:
 
     def __init__(self, instructions: Callable[[], int]) -> None:
         self._instructions = instructions
-        self._skipped = 0
-        self._alarm: int | None = None
+        super().__init__()
         self._charge = 1
         self._last_look = 0
-        self.on_alarm_change: Callable[[], None] = lambda: None
 
     def ticks(self) -> int:
-        return self._instructions() // self.INSTRUCTIONS_PER_TICK + self._skipped
+        return self._instructions() // self.INSTRUCTIONS_PER_TICK + self._ahead
 
     def read(self) -> int:
         now = self._instructions()
@@ -62,38 +82,28 @@ class VirtualClock:
             pass  # the other half of one 8-byte load
         elif now - self._last_look < self.SPIN:
             charge = self._charge = min(self._charge * 2, self.LONGEST_CHARGE)
-            self._skipped += charge
+            self._ahead += charge
             if self._alarm is not None:
                 self.on_alarm_change()
         else:
             self._charge = 1
         self._last_look = now
-        return now // self.INSTRUCTIONS_PER_TICK + self._skipped
-
-    def set_ticks(self, value: int) -> None:
-        self._skipped += value - self.ticks()
-
-    def alarm(self, at: int | None) -> None:
-        self._alarm = at
-        self.on_alarm_change()
-
-    def due(self) -> bool:
-        return self._alarm is not None and self.ticks() >= self._alarm
+        return now // self.INSTRUCTIONS_PER_TICK + self._ahead
 
     def deadline(self, now: int) -> int:
         if self._alarm is None:
             return self.SLICE
-        left = (self._alarm - self._skipped) * self.INSTRUCTIONS_PER_TICK - now
+        left = (self._alarm - self._ahead) * self.INSTRUCTIONS_PER_TICK - now
         return max(1, min(left, self.SLICE))
 
     def idle(self) -> float | None:
         if self._alarm is None:
             return None
-        self._skipped += max(0, self._alarm - self.ticks())
+        self._ahead += max(0, self._alarm - self.ticks())
         return 0.0
 
 
-class WallClock:
+class WallClock(OneAlarm):
     """mtime is the host's monotonic clock. The machine looks at the alarm every millisecond or so."""
 
     SLICE = 300_000
@@ -101,28 +111,16 @@ class WallClock:
     def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._now_ns = now_ns
         self._start = now_ns()
-        self._offset = 0
-        self._alarm: int | None = None
-        self.on_alarm_change: Callable[[], None] = lambda: None
+        super().__init__()
 
     def ticks(self) -> int:
-        return (self._now_ns() - self._start) // 100 + self._offset
+        return (self._now_ns() - self._start) // 100 + self._ahead
 
     def read(self) -> int:
         now = self.ticks()
         if self._alarm is not None and now >= self._alarm:
             self.on_alarm_change()
         return now
-
-    def set_ticks(self, value: int) -> None:
-        self._offset += value - self.ticks()
-
-    def alarm(self, at: int | None) -> None:
-        self._alarm = at
-        self.on_alarm_change()
-
-    def due(self) -> bool:
-        return self._alarm is not None and self.ticks() >= self._alarm
 
     def deadline(self, now: int) -> int:
         return self.SLICE

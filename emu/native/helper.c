@@ -6,7 +6,6 @@
    and remembered by address, size and address space. */
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { M_MODE = 3, MEMO_BITS = 16, LOAD = 0x03, LOAD_FP = 0x07, STORE = 0x23, STORE_FP = 0x27, AMO = 0x2f };
@@ -141,9 +140,9 @@ void vs_block(void *uc, uint64_t address, uint32_t size, struct state *s) {
   s->pending = m->count;
 }
 
-/* A new translation (struct uc_tb): what was remembered of a block that begins there may be about other code. */
-struct tb { uint64_t pc; uint16_t icount, size; };
+struct tb { uint64_t pc; uint16_t icount, size; }; /* the engine's uc_tb */
 
+/* A new translation: what was remembered of a block that begins there may be about other code. */
 void vs_translated(void *uc, const struct tb *tb, const struct tb *before, struct state *s) {
   (void)uc, (void)before;
   *memo_of(s, tb->pc, space(s)) = (struct memo){ tb->pc, space(s), tb->size, tb->icount };
@@ -163,8 +162,7 @@ struct access { unsigned base, rd, source, size, load, store; int64_t offset; };
 static int64_t sign(uint64_t value, int bits) { return (int64_t)(value << (64 - bits)) >> (64 - bits); }
 
 static int compressed(const struct state *s, uint32_t i, struct access *a) {
-  unsigned quadrant = i & 3, f = i >> 13;
-  int wide = f == 1 || f == 5 || (s->xlen == 64 && (f == 3 || f == 7));
+  unsigned quadrant = i & 3, f = i >> 13, wide = f == 1 || f == 5 || (s->xlen == 64 && (f == 3 || f == 7));
   if (quadrant == 1 || f == 0 || f == 4)
     return 0;
   a->size = wide ? 8 : 4;
