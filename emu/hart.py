@@ -170,7 +170,7 @@ class Hart:
         engine_count = self.pace.begin(limit)
         self._running = True
         if self._stop_requested:  # by a thread that found nothing running yet
-            self.pace.lower(0)
+            self.pace.stop()
         error: UcError | None = None
         try:
             self.uc.emu_start(self.core.pc.value, NOWHERE, count=engine_count)
@@ -207,12 +207,7 @@ class Hart:
         """Come back from `run` before the next instruction. May be called from any thread and any callback."""
         self._stop_requested = True
         if self._running:
-            self.pace.lower(0)
-
-    def shorten(self, limit: int) -> None:
-        """From a callback: let `run` come back after at most `limit` further instructions."""
-        if self._running:
-            self.pace.lower(self.pace.begun() + limit)
+            self.pace.stop()
 
     # interrupts
 
@@ -276,7 +271,7 @@ class Hart:
         """ebreak and c.ebreak come here, pc on the instruction. The core would go on and fail: start again."""
         self._entered = True
         self.pace.exception(self.core.pc.value)
-        self.pace.lower(0)
+        self.pace.stop()
         self.exceptions.breakpoint()
         return True
 

@@ -232,7 +232,7 @@ class Machine:
             self.post(self._on_reset)
 
     def _alarm_changed(self) -> None:
-        """Come back to begin a shorter slice; `hart.shorten` would only end one of the pieces that it is run in."""
+        """Come back to begin a shorter slice."""
         if self.hart.instructions + self._until_alarm() < self._slice_end:
             self.hart.stop()
 

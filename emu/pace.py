@@ -14,7 +14,8 @@ from emu.core import Core
 from emu.memory import Ram
 from emu.native import MEMO_BYTES, NativeRegion, State
 
-NOWHERE = (1 << 64) - 1
+NO_OFFSET = (1 << 64) - 1
+"""No second half of an 8-byte access is expected."""
 
 
 class Pace(Protocol):
@@ -29,8 +30,8 @@ class Pace(Protocol):
     def begun(self) -> int:
         """Instructions so far, the present one included."""
 
-    def lower(self, limit: int) -> None:
-        """Stop once `limit` instructions have begun; 0 is as soon as can be, and may be called from any thread."""
+    def stop(self) -> None:
+        """Let the run come back as soon as can be. From any thread."""
 
     def route(self, base: int, pairs: bool, load: Any, store: Any) -> tuple[Any, Any, Any]:
         """Callbacks and their data for a device at `base` whose own callbacks (as C functions) are `load`, `store`.
@@ -68,8 +69,8 @@ class CountPace:
         count: int = self._counter.value
         return count
 
-    def lower(self, limit: int) -> None:
-        self._limit.value = min(self._limit.value, limit)
+    def stop(self) -> None:
+        self._limit.value = 0
 
     def route(self, base: int, pairs: bool, load: Any, store: Any) -> tuple[Any, Any, Any]:
         return load, store, None
@@ -122,12 +123,12 @@ class BlockPace:
         count: int = state.begun if state.inside else state.done + state.pending
         return count
 
-    def lower(self, limit: int) -> None:
-        self.state.limit = min(self.state.limit, limit)
+    def stop(self) -> None:
+        self.state.limit = 0
 
     def route(self, base: int, pairs: bool, load: Any, store: Any) -> tuple[Any, Any, Any]:
         address = [ctypes.cast(callback, ctypes.c_void_p).value for callback in (load, store)]
-        region = NativeRegion(self._at, base, pairs, NOWHERE, 0, *address)
+        region = NativeRegion(self._at, base, pairs, NO_OFFSET, 0, *address)
         self._regions.append(region)
         return self._library.vs_load, self._library.vs_store, ctypes.byref(region)
 

@@ -82,6 +82,3 @@ class Device:
 
     def on_reset(self) -> None:
         """The device was reset; queues are gone already."""
-
-    def poll(self) -> None:
-        """The host has time: look for input from outside (a terminal, a socket)."""
