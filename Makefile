@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test check guests bench test-slow clean
 
-$(VENV)/.run: pyproject.toml setup.py emu/native/helper.c
+$(VENV)/.run: pyproject.toml setup.py $(wildcard emu/native/*.[ch])
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
 	$(BIN)/virtscope --version

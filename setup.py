@@ -2,4 +2,17 @@
 
 from setuptools import Extension, setup
 
-setup(ext_modules=[Extension("emu.native._helper", ["emu/native/helper.c"], extra_compile_args=["-O2"], optional=True)])
+NATIVE = "emu/native"
+PARTS = ("access", "count", "inline", "mmu", "trap")
+
+setup(
+    ext_modules=[
+        Extension(
+            f"{NATIVE.replace('/', '.')}._helper",
+            [f"{NATIVE}/{part}.c" for part in PARTS],
+            depends=[f"{NATIVE}/helper.h"],
+            extra_compile_args=["-O2"],
+            optional=True,
+        )
+    ]
+)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from collections.abc import Callable
 from typing import Protocol
 
 TICKS_PER_SECOND = 10_000_000
 """The timebase of the board, 10 MHz."""
+LAST_TICK = NO_ALARM = (1 << 64) - 1
+FOREIGN, WALL, VIRTUAL = range(3)
+"""Kinds of clock: one that only Python can read, the host's, and executed instructions."""
 
 
 class Clock(Protocol):
@@ -33,11 +37,20 @@ class Clock(Protocol):
         """The hart waits: 0 after skipping to the alarm, else seconds of wall time to sleep; None: no alarm is set."""
 
 
+class ClockWords(ctypes.Structure):
+    """A clock's state where the native helper can see it (`struct clock` of helper.h): `kind` of clock, `ahead` of
+    what mtime is derived from (ticks), `alarm` (ticks, or `NO_ALARM`), the last look's `charge` and when it was
+    (instructions), and the host's time at the `start` (ns).
+    """
+
+    _fields_ = tuple((name, ctypes.c_uint64) for name in ("kind", "ahead", "alarm", "charge", "last_look", "start"))
+
+
 class OneAlarm:
     """What both clocks share: an alarm, and how far mtime is ahead of what it is derived from."""
 
-    def __init__(self) -> None:
-        self._ahead = 0
+    def __init__(self, kind: int) -> None:
+        self.words = ClockWords(kind=kind, alarm=NO_ALARM)
         self._alarm: int | None = None
         self.on_alarm_change: Callable[[], None] = lambda: None
 
@@ -45,10 +58,11 @@ class OneAlarm:
         raise NotImplementedError
 
     def set_ticks(self, value: int) -> None:
-        self._ahead += value - self.ticks()
+        self.words.ahead += value - self.ticks()
 
     def alarm(self, at: int | None) -> None:
         self._alarm = at
+        self.words.alarm = NO_ALARM if at is None else at
         self.on_alarm_change()
 
     def due(self) -> bool:
@@ -69,37 +83,42 @@ class VirtualClock(OneAlarm):
 
     def __init__(self, instructions: Callable[[], int]) -> None:
         self._instructions = instructions
-        super().__init__()
-        self._charge = 1
-        self._last_look = 0
+        super().__init__(VIRTUAL)
+        self.words.charge = 1
 
     def ticks(self) -> int:
-        return self._instructions() // self.INSTRUCTIONS_PER_TICK + self._ahead
+        return self._at(self._instructions())
+
+    def _at(self, now: int) -> int:
+        """mtime at instruction `now`."""
+        ticks: int = now // self.INSTRUCTIONS_PER_TICK + self.words.ahead & LAST_TICK
+        return ticks
 
     def read(self) -> int:
-        now = self._instructions()
-        if now == self._last_look:
+        now, words = self._instructions(), self.words
+        since = now - words.last_look
+        if since == 0:
             pass  # the other half of one 8-byte load
-        elif now - self._last_look < self.SPIN:
-            charge = self._charge = min(self._charge * 2, self.LONGEST_CHARGE)
-            self._ahead += charge
+        elif since < self.SPIN:
+            words.charge = min(words.charge * 2, self.LONGEST_CHARGE)
+            words.ahead += words.charge
             if self._alarm is not None:
                 self.on_alarm_change()
         else:
-            self._charge = 1
-        self._last_look = now
-        return now // self.INSTRUCTIONS_PER_TICK + self._ahead
+            words.charge = 1
+        words.last_look = now
+        return self._at(now)
 
     def deadline(self, now: int) -> int:
         if self._alarm is None:
             return self.SLICE
-        left = (self._alarm - self._ahead) * self.INSTRUCTIONS_PER_TICK - now
+        left = (self._alarm - self._at(now)) * self.INSTRUCTIONS_PER_TICK - now % self.INSTRUCTIONS_PER_TICK
         return max(1, min(left, self.SLICE))
 
     def idle(self) -> float | None:
         if self._alarm is None:
             return None
-        self._ahead += max(0, self._alarm - self.ticks())
+        self.words.ahead += max(0, self._alarm - self.ticks())
         return 0.0
 
 
@@ -110,11 +129,12 @@ class WallClock(OneAlarm):
 
     def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._now_ns = now_ns
-        self._start = now_ns()
-        super().__init__()
+        super().__init__(WALL if now_ns is time.monotonic_ns else FOREIGN)
+        self.words.start = now_ns()
 
     def ticks(self) -> int:
-        return (self._now_ns() - self._start) // 100 + self._ahead
+        ticks: int = (self._now_ns() - self.words.start) // 100 + self.words.ahead & LAST_TICK
+        return ticks
 
     def read(self) -> int:
         now = self.ticks()

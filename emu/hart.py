@@ -32,6 +32,7 @@ from unicorn.unicorn_py3.unicorn import MMIO_READ_CFUNC, MMIO_WRITE_CFUNC, uclib
 
 from emu import native
 from emu.bus import MASKS, Region
+from emu.clock import ClockWords
 from emu.csr import Csrs
 from emu.decode import is_wide
 from emu.exceptions import Exceptions
@@ -53,9 +54,14 @@ class Stop(Enum):
 
 
 class Hart:
-    """One hart with `ram`, of `xlen` 32 or 64. `time` gives mtime in ticks to the `time` CSR."""
+    """One hart with `ram`, of `xlen` 32 or 64. `time` gives mtime in ticks to the `time` CSR.
 
-    def __init__(self, ram: Ram, xlen: int, time: Callable[[], int] = lambda: 0) -> None:
+    `words` are those of the clock behind `time`, for whoever can do without Python.
+    """
+
+    def __init__(
+        self, ram: Ram, xlen: int, time: Callable[[], int] = lambda: 0, words: ClockWords | None = None
+    ) -> None:
         self.ram = ram
         self.xlen = xlen
         engine: Any = Uc  # its methods have no types
@@ -66,8 +72,7 @@ class Hart:
         self.uc.mem_map_ptr(ram.base, ram.size, UC_PROT_ALL, ctypes.c_void_p(self._ram_address))
         self.core = find_core(self.uc, rc, UC_HOOK_INTR, xlen, ram)
         self.exceptions = Exceptions(self.core, ram, Csrs(self.core, time), self._flush_tlb)
-        self.pace = self._make_pace()
-        self._base = 0
+        self.pace = self._make_pace(words)
         self._running = False
         self._stop_requested = False
         self._entered = False
@@ -77,13 +82,19 @@ class Hart:
         self._add_hooks()
         ram.invalidate = self.invalidate
 
-    def _make_pace(self) -> Pace:
+    def _make_pace(self, words: ClockWords | None) -> Pace:
         library = native.load()
         if library is None:
+            self.uc.hook_add(UC_HOOK_INTR, self._on_exception)
             return CountPace(self.core, *find_counter(self.uc, self.ram))
         stop = ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value or 0
-        pace = BlockPace(library, self.core, self.ram, self._ram_address, stop)
-        for kind, callback in ((UC_HOOK_BLOCK, library.vs_block), (UC_HOOK_EDGE_GENERATED, library.vs_translated)):
+        engine = self.uc._uch.value
+        pace = BlockPace(library, self.core, self.ram, self._ram_address, engine, stop, self._take, words)
+        for kind, callback in (
+            (UC_HOOK_BLOCK, library.vs_block),
+            (UC_HOOK_EDGE_GENERATED, library.vs_translated),
+            (UC_HOOK_INTR, library.vs_exception),
+        ):
             hook = ctypes.c_size_t()
             address, everywhere = ctypes.cast(callback, ctypes.c_void_p), (ctypes.c_uint64(1), ctypes.c_uint64(0))
             status = uclib.uc_hook_add(
@@ -95,7 +106,6 @@ class Hart:
 
     def _add_hooks(self) -> None:
         uc, ram = self.uc, self.ram
-        uc.hook_add(UC_HOOK_INTR, self._on_exception)
         uc.hook_add(UC_HOOK_INSN_INVALID, self._on_invalid)
         # a memory hook whose range covers RAM would make every store slow
         uc.hook_add(UC_HOOK_MEM_UNMAPPED, self._on_unmapped, begin=0, end=ram.base - 1)
@@ -131,7 +141,7 @@ class Hart:
     @property
     def instructions(self) -> int:
         """How many instructions have begun since reset; exact inside callbacks too."""
-        return self._base + self.pace.begun() if self._running else self._base
+        return self.pace.instructions()
 
     @property
     def pc(self) -> int:
@@ -156,9 +166,9 @@ class Hart:
 
     def run(self, limit: int) -> Stop:
         """Execute at most `limit` instructions. Comes back early for WFI and after `stop()`."""
-        end = self._base + limit
-        while self._base < end and not self._stop_requested:
-            if self._run_once(end - self._base):
+        end = self.instructions + limit
+        while self.instructions < end and not self._stop_requested:
+            if self._run_once(end - self.instructions):
                 self._stop_requested = False
                 return Stop.WAITING
         self._stop_requested = False
@@ -179,7 +189,6 @@ class Hart:
         finally:
             self._running = False
             begun, at_limit = self.pace.end()
-            self._base += begun
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
@@ -191,7 +200,7 @@ class Hart:
             self._entered = True
             self.exceptions.enter(cause, pc, tval)
             if begun == 0:  # a fetch that failed at once was not counted, and time must go on
-                self._base += 1
+                self.pace.set_instructions(self.instructions + 1)
         if error is not None and not self._entered:
             raise error
         return error is None and not at_limit and not self._entered
@@ -257,6 +266,13 @@ class Hart:
         else:
             self.pace.exception(pc)
         self.exceptions.take(cause, pc)
+
+    def _take(self, cause: int, pc: int) -> None:
+        """What the native helper leaves of an exception."""
+        try:
+            self.exceptions.take(cause, pc)
+        except BaseException as error:
+            self._fail(error)
 
     def _flush_tlb(self) -> None:
         """A change of satp's ASID makes the core forget translations."""

@@ -89,7 +89,7 @@ class Machine:
         self.exit_code: int | None = None
         self.ram = Ram(RAM_BASE, config.ram_size)
         self.clock = WallClock() if config.wall_clock else VirtualClock(lambda: self.hart.instructions)
-        self.hart = Hart(self.ram, config.xlen, time=self.clock.read)
+        self.hart = Hart(self.ram, config.xlen, self.clock.read, self.clock.words)
         self.trace = Trace(lambda: self.hart.instructions, lambda: self.hart.pc)
         self.bus = Bus(self.trace)
         self.waits_for_input = False

@@ -8,27 +8,32 @@ cost, and stops at the first block that begins once the limit is reached.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from emu.clock import ClockWords
 from emu.core import Core
 from emu.memory import Ram
-from emu.native import MEMO_BYTES, NativeRegion, State
+from emu.native import CORE_WORDS, EXCEPTION, MEMO_BYTES, NativeRegion, State
 
 NO_OFFSET = (1 << 64) - 1
 """No second half of an 8-byte access is expected."""
 
 
 class Pace(Protocol):
-    """Used by `Hart` alone. Instructions are counted from the beginning of a run; the present one has begun."""
+    """Used by `Hart` alone."""
+
+    def instructions(self) -> int:
+        """How many instructions have begun since reset, the present one included."""
+
+    def set_instructions(self, count: int) -> None:
+        """Go on counting from `count`; not while running."""
 
     def begin(self, limit: int) -> int:
         """A run of at most `limit` instructions begins; returns the engine's `count`."""
 
     def end(self) -> tuple[int, bool]:
         """The run came back: how many instructions it was, and whether the limit stopped it."""
-
-    def begun(self) -> int:
-        """Instructions so far, the present one included."""
 
     def stop(self) -> None:
         """Let the run come back as soon as can be. From any thread."""
@@ -56,18 +61,27 @@ class CountPace:
         self._core = core
         self._counter = counter
         self._limit = limit
+        self._base = 0
+        self._running = False
+
+    def instructions(self) -> int:
+        return self._base + (self._counter.value if self._running else 0)
+
+    def set_instructions(self, count: int) -> None:
+        self._base = count
 
     def begin(self, limit: int) -> int:
+        self._counter.value = 0
+        self._running = True
         return limit
 
     def end(self) -> tuple[int, bool]:
         begun = self._counter.value
         at_limit = begun > self._limit.value
-        return begun - at_limit, at_limit  # at the limit the counter has seen one instruction more
-
-    def begun(self) -> int:
-        count: int = self._counter.value
-        return count
+        begun -= at_limit  # at the limit the counter has seen one instruction more
+        self._running = False
+        self._base += begun
+        return begun, at_limit
 
     def stop(self) -> None:
         self._limit.value = 0
@@ -87,41 +101,63 @@ class CountPace:
 
 
 class BlockPace:
-    """The helper counts. `library` is `emu.native.load()`, `stop` the engine's own function that stops it."""
+    """The helper counts. `library` is `emu.native.load()`, `stop` the engine's own function that stops `engine`.
 
-    def __init__(self, library: Any, core: Core, ram: Ram, ram_address: int, stop: int) -> None:
+    `exception(cause, pc)` is Python's part of an exception; `time` the words of the guest's clock, if it has any.
+    """
+
+    def __init__(
+        self,
+        library: Any,
+        core: Core,
+        ram: Ram,
+        ram_address: int,
+        engine: int,
+        stop: int,
+        exception: Callable[[int, int], None],
+        time: ClockWords | None,
+    ) -> None:
         self._core = core
         self._memo = ctypes.create_string_buffer(MEMO_BYTES)
+        self._time = time
+        self._callback = EXCEPTION(exception)
         self.state = State(
+            at_limit=ctypes.cast(library.vs_limit, ctypes.c_void_p).value,
             stop=stop,
-            x=ctypes.addressof(core.x),
-            satp=ctypes.addressof(core.satp),
-            priv=ctypes.addressof(core.priv),
+            uc=engine,
+            exception=self._callback,
             ram=ram_address,
             ram_base=ram.base,
             ram_size=ram.size,
             xlen=core.xlen,
             memo=ctypes.addressof(self._memo),
+            clock=ctypes.addressof(time) if time is not None else None,
+            **{there: ctypes.addressof(getattr(core, here)) for here, there in CORE_WORDS.items()},
         )
         self._at = ctypes.addressof(self.state)
         self._library = library
         self._regions: list[Any] = []
+        self._start = 0
+
+    def instructions(self) -> int:
+        state = self.state
+        count: int = state.begun if state.inside else state.total
+        return count
+
+    def set_instructions(self, count: int) -> None:
+        self.state.total = self.state.before = count
 
     def begin(self, limit: int) -> int:
         state = self.state
-        state.limit, state.done, state.pending, state.stopped = limit, 0, 0, 0
+        self._start = state.total
+        state.limit, state.before, state.stopped = state.total + limit, state.total, 0
         return 0
 
     def end(self) -> tuple[int, bool]:
         state = self.state
-        if state.pending:  # WFI, which may stand in the middle of a block: pc is behind it
-            return self._library.vs_break(self._at, self._core.pc.value), False
-        return state.done, bool(state.stopped)
-
-    def begun(self) -> int:
-        state = self.state
-        count: int = state.begun if state.inside else state.done + state.pending
-        return count
+        if state.total != state.before:  # WFI, which may stand in the middle of a block: pc is behind it
+            self._library.vs_break(self._at, self._core.pc.value)
+        return state.total - self._start, bool(state.stopped)
 
     def stop(self) -> None:
         self.state.limit = 0
@@ -133,12 +169,12 @@ class BlockPace:
         return self._library.vs_load, self._library.vs_store, ctypes.byref(region)
 
     def exception(self, pc: int) -> None:
+        state = self.state
         self._library.vs_break(self._at, pc)
-        self.state.done += 1  # it was begun
+        state.total = state.before = state.total + 1  # it was begun
 
     def no_instruction(self) -> None:
-        state = self.state
-        state.done, state.pending = state.done + state.pending, 0
+        self.state.before = self.state.total
 
     def pc(self) -> int:
         pc: int = self.state.pc if self.state.inside else self._core.pc.value

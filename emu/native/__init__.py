@@ -8,36 +8,40 @@ from pathlib import Path
 from typing import Any
 
 MEMO_BYTES = (1 << 16) * 24
+CORE_WORDS = {
+    "x": "x", "pc": "core_pc", "satp": "satp", "mstatus": "mstatus", "medeleg": "medeleg", "stvec": "stvec",
+    "sepc": "sepc", "scause": "scause", "stval": "stval", "badaddr": "badaddr", "reservation": "reservation",
+    "mcounteren": "mcounteren", "scounteren": "scounteren", "priv": "priv",
+}  # fmt: skip
+"""Words of `emu.core.Core` -> where the helper has their addresses."""
 ABSENT = "no native helper (no C compiler was found at installation): everything works, at about half the speed"
 
 
+EXCEPTION = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64)
+"""Called with cause and pc of an exception that the helper leaves to Python."""
+
+
 class State(ctypes.Structure):
-    """`struct state` of helper.c."""
+    """`struct state` of helper.h."""
 
     _fields_ = (
-        ("limit", ctypes.c_uint64),
-        ("done", ctypes.c_uint64),
-        ("pending", ctypes.c_uint64),
-        ("block", ctypes.c_uint64),
-        ("last", ctypes.c_uint64),
-        ("stopped", ctypes.c_uint64),
-        ("inside", ctypes.c_uint64),
-        ("pc", ctypes.c_uint64),
-        ("begun", ctypes.c_uint64),
+        *((name, ctypes.c_uint64) for name in ("limit", "total", "before", "block")),
+        ("at_limit", ctypes.c_void_p),
+        *((name, ctypes.c_uint64) for name in ("stopped", "last", "last_total", "inside", "pc", "begun")),
         ("stop", ctypes.c_void_p),
-        ("x", ctypes.c_void_p),
-        ("satp", ctypes.c_void_p),
-        ("priv", ctypes.c_void_p),
+        ("uc", ctypes.c_void_p),
+        ("exception", EXCEPTION),
         ("ram", ctypes.c_void_p),
-        ("ram_base", ctypes.c_uint64),
-        ("ram_size", ctypes.c_uint64),
-        ("xlen", ctypes.c_uint64),
+        *((name, ctypes.c_uint64) for name in ("ram_base", "ram_size", "xlen")),
         ("memo", ctypes.c_void_p),
+        ("clock", ctypes.c_void_p),
+        ("inlining", ctypes.c_uint64),
+        *((name, ctypes.c_void_p) for name in CORE_WORDS.values()),
     )
 
 
 class NativeRegion(ctypes.Structure):
-    """`struct region` of helper.c."""
+    """`struct region` of access.c."""
 
     _fields_ = (
         ("state", ctypes.c_void_p),
