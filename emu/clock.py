@@ -123,9 +123,11 @@ class VirtualClock(OneAlarm):
 
 
 class WallClock(OneAlarm):
-    """mtime is the host's monotonic clock. The machine looks at the alarm every millisecond or so."""
+    """mtime is the host's monotonic clock. The machine looks at the alarm every millisecond or so, and when it is due
+    as the guest looks at the time.
+    """
 
-    SLICE = 300_000
+    SLICE = 1_000_000
 
     def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._now_ns = now_ns
@@ -143,7 +145,7 @@ class WallClock(OneAlarm):
         return now
 
     def deadline(self, now: int) -> int:
-        return self.SLICE
+        return 1 if self.due() else self.SLICE
 
     def idle(self) -> float | None:
         if self._alarm is None:

@@ -61,11 +61,11 @@ class Image:
         return max(segment.address + segment.size for segment in self.segments)
 
 
-def read_file(path: str | Path) -> bytes:
-    """The whole file; raises InputError that says why not."""
+def read_file(path: str | Path, size: int = -1) -> bytes:
+    """The whole file, or its first `size` bytes; raises InputError that says why not."""
     try:
         with open_input(path) as stream:
-            return stream.read()
+            return stream.read(size)
     except MemoryError:
         size = Path(path).stat().st_size
         raise InputError(f"{path}: {size} bytes are more than this computer has room for") from None

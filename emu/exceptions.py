@@ -28,33 +28,18 @@ class Exceptions:
     set pc itself, after the others the hart goes on behind the instruction (4 bytes).
     """
 
-    def __init__(self, core: Core, ram: Ram, csrs: Csrs, flush_tlb: Callable[[], None]) -> None:
+    def __init__(
+        self, core: Core, ram: Ram, csrs: Csrs, flush_tlb: Callable[[], None], fetch: Callable[[int], int]
+    ) -> None:
         self.core = core
         self.ram = ram
         self.csrs = csrs
+        self.fetch = fetch
         self.on_ebreak: Callable[[int], bool] = lambda pc: False
         self.on_ecall: Callable[[int], bool] = lambda pc: False
         self.on_illegal: Callable[[int, int], bool | Fault] = lambda insn, pc: False
         self.flush_tlb = flush_tlb
         self._mask = (1 << core.xlen) - 1
-
-    def fetch(self, pc: int) -> int:
-        """The instruction at virtual `pc` (16 or 32 bits), or 0 if it cannot be read."""
-        ram, core = self.ram, self.core
-        at = pc if core.priv.value == M else translate(core, ram, pc)
-        if at is None:
-            return 0
-        try:
-            if at & 0xFFF != 0xFFE:
-                word = ram.get32(at)
-                return word if word & 3 == 3 else word & 0xFFFF
-            low = ram.get16(at)  # the other half may be on another page
-            if low & 3 != 3:
-                return low
-            high = translate(core, ram, pc + 2)
-            return low | ram.get16(high) << 16 if high is not None else 0
-        except BadAddress:
-            return 0
 
     def enter(self, cause: int, pc: int, tval: int) -> None:
         """Enter the trap, and forget translations that hold no longer."""

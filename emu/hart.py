@@ -71,8 +71,8 @@ class Hart:
         self._ram_address = ctypes.addressof(ctypes.c_char.from_buffer(ram.buffer))
         self.uc.mem_map_ptr(ram.base, ram.size, UC_PROT_ALL, ctypes.c_void_p(self._ram_address))
         self.core = find_core(self.uc, rc, UC_HOOK_INTR, xlen, ram)
-        self.exceptions = Exceptions(self.core, ram, Csrs(self.core, time), self._flush_tlb)
         self.pace = self._make_pace(words)
+        self.exceptions = Exceptions(self.core, ram, Csrs(self.core, time), self._flush_tlb, self.pace.fetch)
         self._running = False
         self._stop_requested = False
         self._entered = False
@@ -86,7 +86,7 @@ class Hart:
         library = native.load()
         if library is None:
             self.uc.hook_add(UC_HOOK_INTR, self._on_exception)
-            return CountPace(self.core, *find_counter(self.uc, self.ram))
+            return CountPace(self.core, self.ram, *find_counter(self.uc, self.ram))
         stop = ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value or 0
         engine = self.uc._uch.value
         pace = BlockPace(library, self.core, self.ram, self._ram_address, engine, stop, self._take, words)

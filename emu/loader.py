@@ -11,7 +11,7 @@ from emu.elf import MAGIC as ELF_MAGIC
 from emu.errors import InputError
 from emu.linux import check_whole, linux_header
 from emu.memory import Ram
-from emu.unpack import beginning, unpack
+from emu.unpack import beginning, is_zboot, unpack
 
 KIB, MIB = 1 << 10, 1 << 20
 KERNEL_OFFSET = {32: 4 * MIB, 64: 2 * MIB}
@@ -20,6 +20,8 @@ DTB_ALIGN = 2 * MIB
 DTB_SLACK = 16 * KIB
 """Firmware edits the device tree where it lies, and makes it longer."""
 PAGE = 4 * KIB
+HEAD = 64 * KIB
+"""Bytes of a file that are enough to tell what it is."""
 
 FW_DYNAMIC_MAGIC, FW_DYNAMIC_VERSION, S_MODE = 0x4942534F, 2, 1  # OpenSBI's docs/firmware/fw_dynamic.md
 
@@ -87,7 +89,8 @@ def _move(image: Image, by: int) -> None:
 
 def image_xlen(path: str | Path) -> int | None:
     """32 or 64 where the file is an ELF or a Linux kernel, which say so; raises InputError if it cannot be read."""
-    head = beginning(read_file(path), str(path), 64)
+    first = read_file(path, HEAD)
+    head = beginning(read_file(path) if is_zboot(first) else first, str(path), 64)
     if head.startswith(ELF_MAGIC):
         return {ELF32: 32, ELF64: 64}.get(head[4]) if len(head) > 4 else None
     linux = linux_header(head)

@@ -36,6 +36,24 @@ def translate(core: MmuState, memory: Memory, address: int) -> int | None:
     return None if found is None else found.address
 
 
+def fetch(core: MmuState, memory: Memory, pc: int) -> int:
+    """The instruction at virtual `pc` (16 or 32 bits), or 0 if it cannot be read."""
+    at = pc if core.priv.value == M else translate(core, memory, pc)
+    if at is None:
+        return 0
+    try:
+        if at & 0xFFF != 0xFFE:
+            word = memory.get32(at)
+            return word if word & 3 == 3 else word & 0xFFFF
+        low = memory.get16(at)  # the other half may be on another page
+        if low & 3 != 3:
+            return low
+        high = translate(core, memory, pc + 2)
+        return low | memory.get16(high) << 16 if high is not None else 0
+    except BadAddress:
+        return 0
+
+
 class Effective:
     """The hart as its loads and stores see it: under MPRV, in the mode that MPP names."""
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from emu.clock import ClockWords
 from emu.core import Core
 from emu.memory import Ram
+from emu.mmu import fetch
 from emu.native import CORE_WORDS, EXCEPTION, MEMO_BYTES, NativeRegion, State
 
 NO_OFFSET = (1 << 64) - 1
@@ -53,12 +54,16 @@ class Pace(Protocol):
     def pc(self) -> int:
         """The address of the present instruction."""
 
+    def fetch(self, pc: int) -> int:
+        """The instruction at virtual `pc` (16 or 32 bits), or 0 if it cannot be read."""
+
 
 class CountPace:
     """The engine counts. `counter` and `limit` are the engine's own words."""
 
-    def __init__(self, core: Core, counter: Any, limit: Any) -> None:
+    def __init__(self, core: Core, ram: Ram, counter: Any, limit: Any) -> None:
         self._core = core
+        self._ram = ram
         self._counter = counter
         self._limit = limit
         self._base = 0
@@ -98,6 +103,9 @@ class CountPace:
     def pc(self) -> int:
         pc: int = self._core.pc.value
         return pc
+
+    def fetch(self, pc: int) -> int:
+        return fetch(self._core, self._ram, pc)
 
 
 class BlockPace:
@@ -179,3 +187,7 @@ class BlockPace:
     def pc(self) -> int:
         pc: int = self.state.pc if self.state.inside else self._core.pc.value
         return pc
+
+    def fetch(self, pc: int) -> int:
+        insn: int = self._library.vs_fetch(self._at, pc)
+        return insn

@@ -41,6 +41,11 @@ def beginning(data: bytes, name: str, size: int) -> bytes:
         return b""
 
 
+def is_zboot(data: bytes) -> bool:
+    """Whether this is an EFI program that unpacks itself: what it unpacks may lie anywhere in it."""
+    return data[:2] == b"MZ" and data[4:8] == b"zimg"
+
+
 def _payload(data: bytes, name: str) -> bytes | None:
     """The gzip stream in `data`, or None if there is none."""
     if data.startswith(GZIP):

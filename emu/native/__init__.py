@@ -63,5 +63,6 @@ def load() -> Any | None:
         library = ctypes.CDLL(str(built[0]))
     except (IndexError, OSError):
         return None
-    library.vs_break.argtypes, library.vs_break.restype = [ctypes.c_void_p, ctypes.c_uint64], ctypes.c_uint64
+    for function, result in ((library.vs_break, ctypes.c_uint64), (library.vs_fetch, ctypes.c_uint32)):
+        function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_uint64], result
     return library

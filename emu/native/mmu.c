@@ -81,3 +81,6 @@ LOCAL uint64_t count(const struct state *s, uint64_t a, uint64_t end) {
   }
   return n;
 }
+
+/* For Python. */
+uint32_t vs_fetch(const struct state *s, uint64_t pc) { return fetch(s, pc); }
