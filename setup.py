@@ -3,7 +3,7 @@
 from setuptools import Extension, setup
 
 NATIVE = "emu/native"
-PARTS = ("access", "count", "inline", "mmu", "trap")
+PARTS = ("access", "checks", "count", "inline", "mmu", "trap")
 
 setup(
     ext_modules=[

@@ -15,7 +15,7 @@ from emu.clock import ClockWords
 from emu.core import Core
 from emu.memory import Ram
 from emu.mmu import fetch
-from emu.native import CORE_WORDS, EXCEPTION, MEMO_BYTES, NativeRegion, State
+from emu.native import CORE_WORDS, EXCEPTION, MEMO_BYTES, NativeRegion, State, code_changes
 
 NO_OFFSET = (1 << 64) - 1
 """No second half of an 8-byte access is expected."""
@@ -140,12 +140,17 @@ class BlockPace:
             xlen=core.xlen,
             memo=ctypes.addressof(self._memo),
             clock=ctypes.addressof(time) if time is not None else None,
+            inlining=code_changes(),
+            checking=code_changes(),
             **{there: ctypes.addressof(getattr(core, here)) for here, there in CORE_WORDS.items()},
         )
         self._at = ctypes.addressof(self.state)
         self._library = library
         self._regions: list[Any] = []
         self._start = 0
+
+    def __del__(self) -> None:
+        self._library.vs_release(ctypes.byref(self.state))
 
     def instructions(self) -> int:
         state = self.state

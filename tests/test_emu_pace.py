@@ -41,8 +41,12 @@ DATA = """
 """
 
 
-def accesses(program: str, xlen: int, monkeypatch: pytest.MonkeyPatch, helper: bool) -> list[tuple[int, ...]]:
-    monkeypatch.setenv("VIRTSCOPE_NATIVE", str(int(helper)))
+COUNT, CALLS, HELPER = "0", "calls", "1"
+"""The engine's count, and the helper without and with changing the engine's code."""
+
+
+def accesses(program: str, xlen: int, monkeypatch: pytest.MonkeyPatch, way: str) -> list[tuple[int, ...]]:
+    monkeypatch.setenv("VIRTSCOPE_NATIVE", way)
     guest = Guest(program, xlen)
     seen: list[tuple[int, ...]] = []
 
@@ -64,9 +68,10 @@ def test_the_instruction_of_an_access_is_found_from_the_registers(
     xlen: int, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = DATA.format(body=PLACES[what], word="dword" if xlen == 64 else "word")
-    exact = accesses(program, xlen, monkeypatch, helper=False)
+    exact = accesses(program, xlen, monkeypatch, COUNT)
     assert len(exact) > 1
-    assert accesses(program, xlen, monkeypatch, helper=True) == exact
+    assert accesses(program, xlen, monkeypatch, HELPER) == exact
+    assert accesses(program, xlen, monkeypatch, CALLS) == exact
 
 
 @XLEN
@@ -84,8 +89,9 @@ def test_random_straight_code_is_counted_and_placed_alike(xlen: int, monkeypatch
                 ])
             )  # fmt: skip
         program = DATA.format(body="\n".join(lines), word="dword" if xlen == 64 else "word")
-        exact = accesses(program, xlen, monkeypatch, helper=False)
-        assert accesses(program, xlen, monkeypatch, helper=True) == exact, f"seed {seed}"
+        exact = accesses(program, xlen, monkeypatch, COUNT)
+        assert accesses(program, xlen, monkeypatch, HELPER) == exact, f"seed {seed}"
+        assert accesses(program, xlen, monkeypatch, CALLS) == exact, f"seed {seed}"
 
 
 def test_loops_traps_and_waits_are_counted_alike(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,12 +117,12 @@ def test_loops_traps_and_waits_are_counted_alike(monkeypatch: pytest.MonkeyPatch
     mret
     """
     counts = []
-    for helper in (False, True):
-        monkeypatch.setenv("VIRTSCOPE_NATIVE", str(int(helper)))
+    for way in (COUNT, CALLS, HELPER):
+        monkeypatch.setenv("VIRTSCOPE_NATIVE", way)
         guest = Guest(program, 64)
         assert guest.run() is Stop.WAITING
         counts.append(guest.hart.instructions)
-    assert counts[0] == counts[1]
+    assert counts[0] == counts[1] == counts[2]
 
 
 @XLEN
@@ -124,14 +130,16 @@ def test_loops_traps_and_waits_are_counted_alike(monkeypatch: pytest.MonkeyPatch
 def test_the_traces_of_a_guest_are_the_same(
     xlen: int, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def trace(helper: bool) -> list[Event]:
-        monkeypatch.setenv("VIRTSCOPE_NATIVE", str(int(helper)))
-        disk = tmp_path / f"{helper}.img"
+    def trace(way: str) -> list[Event]:
+        monkeypatch.setenv("VIRTSCOPE_NATIVE", way)
+        disk = tmp_path / f"{way}.img"
         disk.write_bytes(bytes(65536))
         run = Run(f"{name}-rv{xlen}", "rng", f"blk,file={disk}", "console")
         return [event.to_json() for event in run.run(20).events]  # type: ignore[misc]
 
-    assert trace(True) == trace(False)
+    exact = trace(COUNT)
+    assert trace(HELPER) == exact
+    assert trace(CALLS) == exact
 
 
 def test_a_device_may_rewrite_code_without_being_miscounted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ class State(ctypes.Structure):
         *((name, ctypes.c_uint64) for name in ("ram_base", "ram_size", "xlen")),
         ("memo", ctypes.c_void_p),
         ("clock", ctypes.c_void_p),
-        ("inlining", ctypes.c_uint64),
+        *((name, ctypes.c_uint64) for name in ("inlining", "checking", "check", "stub", "exit_word")),
         *((name, ctypes.c_void_p) for name in CORE_WORDS.values()),
     )
 
@@ -54,8 +54,20 @@ class NativeRegion(ctypes.Structure):
     )
 
 
+NOT = 2
+"""`inlining` and `checking`: leave the engine's code alone."""
+
+
+def code_changes() -> int:
+    """What `inlining` and `checking` begin with: 0, to be found out, or `NOT`."""
+    return NOT if os.environ.get("VIRTSCOPE_NATIVE") == "calls" else 0
+
+
 def load() -> Any | None:
-    """The helper library, or None: it was not built, or VIRTSCOPE_NATIVE=0 says not to use it."""
+    """The helper library, or None: it was not built, or VIRTSCOPE_NATIVE=0 says not to use it.
+
+    VIRTSCOPE_NATIVE=calls uses it as on processors whose translated code it cannot change.
+    """
     if os.environ.get("VIRTSCOPE_NATIVE") == "0":
         return None
     built = sorted(Path(__file__).parent.glob("_helper*.so"))

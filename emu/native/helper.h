@@ -38,6 +38,9 @@ struct state {
   struct memo *memo;
   struct clock *clock;                 /* NULL: Python reads the time */
   uint64_t inlining;                   /* 0: not known yet, 1: code can be changed, 2: it cannot, or must not */
+  uint64_t checking;                   /* the same for the checks after loads and stores */
+  const uint8_t *check, *stub;         /* the engine's check, and a short way to it */
+  int64_t exit_word;                   /* what it looks at, from x */
   void *x;                             /* x0 to x31, at the beginning of the engine's own state; words of xlen bits: */
   void *core_pc, *satp, *mstatus, *medeleg, *stvec, *sepc, *scause, *stval, *badaddr, *reservation, *mcounteren,
       *scounteren;
@@ -68,6 +71,10 @@ LOCAL uint64_t translate(const struct state *s, uint64_t a);
 LOCAL uint32_t fetch(const struct state *s, uint64_t a);
 LOCAL uint64_t count(const struct state *s, uint64_t a, uint64_t end);
 LOCAL const uint8_t *make_inline(struct state *s, uint8_t *back, uint64_t address, uint32_t size, uint32_t n);
+LOCAL int has(const uint8_t *at, const char *bytes, size_t n);
+LOCAL int has64(const uint8_t *at, uint64_t value);
+LOCAL unsigned call(const uint8_t *at, const uint8_t **function);
+LOCAL void shorten_checks(struct state *s, uint8_t *at, const uint8_t *check, uint32_t n);
 uint64_t vs_break(struct state *s, uint64_t pc);
 
 #endif

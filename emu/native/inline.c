@@ -4,7 +4,7 @@
      mov $uc, %rdi; mov $address, %rsi; mov $size, %edx; mov $state, %rcx; call vs_block
      mov $uc, %rdi; xor %esi, %esi; call helper_check_exit_request
 
-   They are overwritten, from the first move to %rdi, by a comparison and an addition; the second call is left for the
+   (call offset, or call *offset(%rip) where the function is too far away.) They are overwritten, from the first move to %rdi, by a comparison and an addition; the second call is left for the
    case that the limit is reached. A block that does not look like this to the byte keeps its calls. */
 
 #define _GNU_SOURCE
@@ -14,14 +14,14 @@
 
 #if defined(__x86_64__) && defined(__linux__)
 
-enum { CHECK = 7, RCX = 1, RSI = 6, RDI = 7, LIMIT = 0, TOTAL = 8, BEFORE = 16, BLOCK = 24, AT_LIMIT = 32 };
+enum { RCX = 1, RSI = 6, RDI = 7, LIMIT = 0, TOTAL = 8, BEFORE = 16, BLOCK = 24, AT_LIMIT = 32 };
 _Static_assert(offsetof(struct state, limit) == LIMIT && offsetof(struct state, total) == TOTAL &&
                offsetof(struct state, before) == BEFORE && offsetof(struct state, block) == BLOCK &&
                offsetof(struct state, at_limit) == AT_LIMIT, "the offsets in the code that is made");
 
-static int has(const uint8_t *at, const char *bytes, size_t n) { return memcmp(at, bytes, n) == 0; }
+LOCAL int has(const uint8_t *at, const char *bytes, size_t n) { return memcmp(at, bytes, n) == 0; }
 
-static int has64(const uint8_t *at, uint64_t value) { return memcmp(at, &value, 8) == 0; }
+LOCAL int has64(const uint8_t *at, uint64_t value) { return memcmp(at, &value, 8) == 0; }
 
 static int has32(const uint8_t *at, uint32_t value) { return memcmp(at, &value, 4) == 0; }
 
@@ -80,12 +80,26 @@ static unsigned store_block(const struct state *s, const uint8_t *at, uint64_t a
   return 4;
 }
 
+/* How many bytes the call takes that begins at `at`, and whom it calls; 0 if there is none. */
+LOCAL unsigned call(const uint8_t *at, const uint8_t **function) {
+  int32_t offset;
+  if (at[0] == 0xe8) {
+    memcpy(&offset, at + 1, 4);
+    *function = at + 5 + offset;
+    return 5;
+  }
+  if (!has(at, "\xff\x15", 2))
+    return 0;
+  memcpy(&offset, at + 2, 4);
+  memcpy(function, at + 6 + offset, 8);
+  return 6;
+}
+
 /* Where in the code the calls begin (`back` is behind the first), or NULL. */
 static uint8_t *calls(const struct state *s, uint8_t *back, uint64_t address, uint32_t size) {
-  if (back[-5] != 0xe8)
-    return NULL;
-  uint8_t *at = move_before(back - 5, RCX, (uint64_t)s);
-  if (!at || at[-5] != 0xba || !has32(at - 4, size))
+  const uint8_t *function;
+  uint8_t *at = back - (back[-5] == 0xe8 ? 5 : 6);
+  if (!call(at, &function) || !(at = move_before(at, RCX, (uint64_t)s)) || at[-5] != 0xba || !has32(at - 4, size))
     return NULL;
   at = move_before(at - 5, RSI, address);
   return at ? move_before(at, RDI, (uint64_t)s->uc) : NULL;
@@ -94,10 +108,12 @@ static uint8_t *calls(const struct state *s, uint8_t *back, uint64_t address, ui
 /* Puts the count into the block that called vs_block; `back` is behind that call. Returns where to go on. */
 LOCAL const uint8_t *make_inline(struct state *s, uint8_t *back, uint64_t address, uint32_t size, uint32_t n) {
   uint8_t code[64], *to = code, *at = calls(s, back, address, size);
-  unsigned engine = move(back, RDI, (uint64_t)s->uc);
-  if (!at || !engine || !has(back + engine, "\x33\xf6\xe8", 3))
+  unsigned engine = move(back, RDI, (uint64_t)s->uc), kept;
+  const uint8_t *check;
+  if (!at || !engine || !has(back + engine, "\x33\xf6", 2) || !(kept = call(back + engine + 2, &check)))
     return back;
-  uint8_t *end = back + engine + CHECK;
+  kept += 2; /* xor %esi, %esi and the call */
+  uint8_t *end = back + engine + kept;
   unsigned room = (unsigned)(end - at);
   int64_t near = (int64_t)((uint64_t)s - (uint64_t)(at + 7));
   if (near == (int32_t)near) {                                               /* lea state, %rdi */
@@ -117,17 +133,18 @@ LOCAL const uint8_t *make_inline(struct state *s, uint8_t *back, uint64_t addres
   unsigned stored = store_block(s, at, address, to);
   to += stored;
   uint8_t *slow = to + 2;
-  if (!stored || slow - code + 6 > (long)room - CHECK)
+  if (!stored || slow - code + 6 > (long)room - kept)
     return back;
   jump[-1] = (uint8_t)(slow - jump);
   to[0] = 0xeb, to[1] = (uint8_t)(room - (unsigned)(slow - code));           /* jmp end */
   memcpy(slow, "\xff\x57\x20\x48\x89\xc7", 6), to = slow + 6;                /* call *at_limit; mov %rax, %rdi */
-  memset(to, 0x90, (size_t)(code + room - CHECK - to));
+  memset(to, 0x90, (size_t)(code + room - kept - to));
   if (s->inlining == 0)
     s->inlining = writable(at) ? 1 : 2;
   if (s->inlining == 2)
     return back;
-  memcpy(at, code, room - CHECK);
+  memcpy(at, code, room - kept);
+  shorten_checks(s, end, check, n);
   return end;
 }
 
