@@ -51,7 +51,7 @@ class Ram:
             raise ValueError(f"RAM size {size:#x} is not a positive multiple of {mmap.PAGESIZE:#x}")
         self.base = base
         self.size = size
-        self.buffer = mmap.mmap(-1, size)
+        self.buffer = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.view = memoryview(self.buffer)
         self.invalidate: Callable[[int, int], None] | None = None
 
