@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from bench import goals, guests, linux, memory, qemu, timed
+from bench import goals, guests, linux, memory, profile, qemu, timed
 from bench.goals import GOALS
 from bench.measure import Section
 from bench.timed import Run
@@ -103,6 +104,21 @@ def test_without_qemu_our_own_times_are_there_and_no_goal_is_judged_by_them() ->
     assert rows[goals.USER_SPACE] == ("1.00 s", "", "", "1.0x", "")
     assert rows[goals.TRACED] == ("2.00 s", "untraced 2.00 s", "1.00x", "1.3x", "met")
     assert rows["  of it: power-off"] == ("1.00 s", "", "")
+
+
+def test_a_profile_tells_engine_helper_python_and_translated_code_apart() -> None:
+    text = """
+    10.250000:     7f3d41b1c0a0 vs_block (/x/emu/native/_helper.cpython-311-x86_64-linux-gnu.so)
+    10.500000:     7f3d41b1c0a0 _PyEval_EvalFrameDefault (/usr/lib/libpython3.11.so.1.0)
+    11.000000:     7f3d41b1c0a0 [unknown] (/tmp/perf-123.map)
+    11.000000:     7f3d41b1c0a0 tb_lookup_cmp (/x/unicorn/lib/libunicorn.so.2)
+    """
+    samples = profile.parse(text, 10.0)
+    assert [at for at, _, _ in samples] == [0.25, 0.5, 1.0, 1.0]
+    assert [kind for _, kind, _ in samples] == ["native helper", "Python", "translated code", "engine"]
+    assert samples[0][2] == "vs_block"
+    kinds = Counter(("native helper", "Python", "native helper"))
+    assert profile.shares(kinds, 2) == "native helper 67 %, Python 33 %"
 
 
 def test_every_goal_has_a_sentence_and_a_row() -> None:
