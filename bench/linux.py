@@ -23,7 +23,7 @@ PARTS = {
     "64 KiB written and read back": ("@@bench pattern", "@@bench disk-64k"),
     goals.READS_64K: ("@@bench disk-64k", "@@bench disk-4k"),
     goals.READS_4K: ("@@bench disk-4k", "@@bench hwrng"),
-    "/dev/hwrng, 64 reads of 64 bytes": ("@@bench hwrng", "@@bench shell"),
+    "64 reads of /dev/hwrng": ("@@bench hwrng", "@@bench shell"),
     goals.SHELL: ("@@bench shell", "@@bench md5"),
     goals.MD5: ("@@bench md5", "@@bench fork"),
     "fork and exec, 50 times": ("@@bench fork", "@@bench end"),
@@ -69,7 +69,7 @@ def cases_for(folder: Path, runs: Runs, watch: MemoryWatch, notes: list[str]) ->
     def add(name: str, go: Callable[[], Run]) -> None:
         def case() -> float:
             runs.setdefault(name, []).append(go())
-            return runs[name][-1].taken
+            return runs[name][-1].taken.wall
 
         cases[name] = case
 
@@ -94,35 +94,39 @@ def cases_for(folder: Path, runs: Runs, watch: MemoryWatch, notes: list[str]) ->
     return cases
 
 
-def spans(runs: Runs, span: tuple[str, str], *names: str) -> Samples:
-    """Seconds of `span` for those of the machines `names` that ran."""
-    return {name: [done.span(*span) for done in runs[name]] for name in names if name in runs}
+def spans(runs: Runs, span: tuple[str, str], *names: str) -> tuple[Samples, Samples]:
+    """Seconds of `span` for those of the machines `names` that ran: wall time, processor time."""
+    moments = {name: [done.span(*span) for done in runs[name]] for name in names if name in runs}
+    return (
+        {name: [moment.wall for moment in those] for name, those in moments.items()},
+        {name: [moment.cpu for moment in those] for name, those in moments.items()},
+    )
 
 
-def compared(samples: Samples, name: str, base: str) -> tuple[str, ...]:
-    """The columns `to` and `ratio`; empty where there is no `base`."""
-    if base not in samples:
-        return "", ""
+def compared(wall: Samples, cpu: Samples, name: str, base: str) -> tuple[str, ...]:
+    """The columns `to`, `ratio` and `CPU`; empty where there is no `base`."""
+    if base not in wall:
+        return "", "", ""
     title = "untraced" if base == OURS else "QEMU"
-    return f"{title} {median(samples, base):.2f} s", ratio(samples, name, base)
+    return f"{title} {median(wall, base):.2f} s", ratio(wall, name, base), ratio(cpu, name, base)
 
 
 def goal_rows(section: Section, runs: Runs, accesses: Samples, beyond: list[float]) -> None:
     """A row for each goal that was measured, and below the table what limits it."""
     met = {}
     for what, name, base, span in ROWS:
-        samples = spans(runs, span, name, base)
-        if name in samples:
-            met[what] = GOALS[what].verdict(median_ratio(samples, name, base)) if base in samples else ""
-            columns = (*compared(samples, name, base), GOALS[what].text(), met[what])
-            section.add(what, f"{median(samples, name):.2f} s", *columns)
+        wall, cpu = spans(runs, span, name, base)
+        if name in wall:
+            met[what] = GOALS[what].verdict(median_ratio(wall, name, base)) if base in wall else ""
+            columns = (*compared(wall, cpu, name, base), GOALS[what].text(), met[what])
+            section.add(what, f"{median(wall, name):.2f} s", *columns)
     figures = {what: median(accesses, what) / 1e3 for what in ACCESS}
     if beyond:
         figures[goals.MEMORY] = max(beyond)
     for what, figure in figures.items():
         goal = GOALS[what]
         met[what] = goal.verdict(figure)
-        section.add(what, f"{figure:.{goal.digits}f} {goal.unit}", "", "", goal.text(), met[what])
+        section.add(what, f"{figure:.{goal.digits}f} {goal.unit}", "", "", "", goal.text(), met[what])
     section.notes += [f"{what}: {GOALS[what].why}" for what in met]
 
 
@@ -130,14 +134,14 @@ def part_rows(section: Section, runs: Runs) -> None:
     """What the rest of the script's time is made of, and what a trace adds to all of it."""
     for what, span in PARTS.items():
         if what not in GOALS:
-            samples = spans(runs, span, OURS, THEIRS)
-            section.add(f"  of it: {what}", f"{median(samples, OURS):.2f} s", *compared(samples, OURS, THEIRS))
-    samples = spans(runs, WHOLE, TRACED, OURS)
-    section.add("  all of it, traced", f"{median(samples, TRACED):.2f} s", *compared(samples, TRACED, OURS))
+            wall, cpu = spans(runs, span, OURS, THEIRS)
+            section.add(f"  of it: {what}", f"{median(wall, OURS):.2f} s", *compared(wall, cpu, OURS, THEIRS))
+    wall, cpu = spans(runs, WHOLE, TRACED, OURS)
+    section.add("  all of it, traced", f"{median(wall, TRACED):.2f} s", *compared(wall, cpu, TRACED, OURS))
 
 
 def measure() -> Section:
-    section = Section("Real Linux, 256 MiB, a disk and entropy: against QEMU", ("to", "ratio", "goal", ""))
+    section = Section("Real Linux, 256 MiB, a disk and entropy: against QEMU", ("to", "ratio", "CPU", "goal", ""))
     load = os.getloadavg()[0]
     runs: Runs = {}
     watch = MemoryWatch()
@@ -151,6 +155,7 @@ def measure() -> Section:
     section.notes += [
         f"QEMU: {' '.join(qemu.COMMAND[1:9])}, with its OpenSBI. Ours: --bios builtin, virtual time. The same kernel, "
         "initial RAM disk, disk and devices. Wall time from the process's start; a line counts when it arrives here.",
+        "CPU: the ratio of processor time, all threads; the one to look at where other work slows the machine.",
         "Memory: the most that was resident (VmHWM) less what is resident of guest RAM, at the end of the script.",
         f"Medians of {REPETITIONS}; load at the start {load:.1f} with {os.cpu_count()} processors.",
     ]

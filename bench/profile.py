@@ -63,7 +63,7 @@ def main(options: list[str]) -> int:
         text = subprocess.run(script, check=True, capture_output=True, text=True, errors="replace").stdout
     samples = parse(text, start)
     for what, (begin, end) in {**PARTS, "all of it": ("", "")}.items():
-        low, high = done.at(begin) if begin else 0.0, done.at(end) if end else done.taken
+        low, high = done.at(begin).wall if begin else 0.0, (done.at(end) if end else done.taken).wall
         inside = [(kind, symbol) for at, kind, symbol in samples if low <= at < high]
         print(f"{what}: {high - low:.2f} s")
         print(f"    {shares(Counter(kind for kind, _ in inside), 8)}")
