@@ -58,4 +58,4 @@ GOALS = {
         120, "45 MiB is translated code, 50 MiB the heap: the engine's tables and the interpreter.", "MiB", digits=0
     ),
 }
-"""The percentages are of processor time, by `python -m bench.profile`."""
+"""The percentages are of processor time, by perf: `python -m bench.profile` for the parts of the script."""

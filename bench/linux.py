@@ -135,9 +135,9 @@ def part_rows(section: Section, runs: Runs) -> None:
     for what, span in PARTS.items():
         if what not in GOALS:
             wall, cpu = spans(runs, span, OURS, THEIRS)
-            section.add(f"  of it: {what}", f"{median(wall, OURS):.2f} s", *compared(wall, cpu, OURS, THEIRS))
+            section.add(f"  script: {what}", f"{median(wall, OURS):.2f} s", *compared(wall, cpu, OURS, THEIRS))
     wall, cpu = spans(runs, WHOLE, TRACED, OURS)
-    section.add("  all of it, traced", f"{median(wall, TRACED):.2f} s", *compared(wall, cpu, TRACED, OURS))
+    section.add("  script: all of it, traced", f"{median(wall, TRACED):.2f} s", *compared(wall, cpu, TRACED, OURS))
 
 
 def measure() -> Section:

@@ -29,7 +29,7 @@ def test_a_section_becomes_a_markdown_table() -> None:
     section.add("  part", "1 ns")
     text = report.markdown([section])
     assert "## Speed\n\n| what | figure | / bare |\n|---|---:|---:|\n" in text
-    assert "| ours | 5 ns | 2.00x |\n| part | 1 ns |  |\n\nA note.\n" in text
+    assert "| ours | 5 ns | 2.00x |\n| part | 1 ns |  |\n\n* A note.\n" in text
 
 
 def test_an_unknown_section_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -112,7 +112,7 @@ def test_without_qemu_our_own_times_are_there_and_no_goal_is_judged_by_them() ->
     rows = {row.name: (row.figure, *row.ratios) for row in section.rows}
     assert rows[goals.USER_SPACE] == ("1.00 s", "", "", "", "1.0x", "")
     assert rows[goals.TRACED] == ("2.00 s", "untraced 2.00 s", "1.00x", "1.00x", "1.3x", "met")
-    assert rows["  of it: power-off"] == ("1.00 s", "", "", "")
+    assert rows["  script: power-off"] == ("1.00 s", "", "", "")
 
 
 def test_a_profile_tells_engine_helper_python_and_translated_code_apart() -> None:
