@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from bench import firmware, mmio, report, requests, speed, startup
+from bench import firmware, linux, mmio, report, requests, speed, startup
 from bench.measure import Section
 
 SECTIONS: dict[str, Callable[[], Section]] = {
@@ -16,6 +16,7 @@ SECTIONS: dict[str, Callable[[], Section]] = {
     "speed": speed.measure,
     "startup": startup.measure,
     "firmware": firmware.measure,
+    "linux": linux.measure,
     "requests": requests.measure,
 }
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import subprocess
-import sys
 import tempfile
 import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.measure import ROOT, Samples, Section, interleaved, median, ratio
+from bench import qemu
+from bench.measure import ROOT, VIRTSCOPE, Samples, Section, interleaved, median, ratio
 
 OPENSBI = Path("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin")
 UBOOT = Path("/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin")
@@ -26,14 +25,11 @@ OURS, THEIRS = "virtscope", "QEMU"
 
 def virtscope(disk: str) -> list[str]:
     images = ["--bios", str(OPENSBI), "--kernel", str(UBOOT)]
-    return [sys.executable, "-m", "tui.cli", "run", *images, "--device", f"blk,file={disk}", "--timeout", "60"]
+    return [*VIRTSCOPE, *images, "--device", f"blk,file={disk}", "--timeout", "60"]
 
 
-def qemu(disk: str) -> list[str]:
-    board = ["-M", "virt", "-m", "256M", "-display", "none", "-monitor", "none", "-serial", "stdio"]
-    drive = ["-drive", f"file={disk},if=none,id=d,format=raw", "-device", "virtio-blk-device,drive=d"]
-    modern = ["-global", "virtio-mmio.force-legacy=false"]
-    return ["qemu-system-riscv64", *board, *modern, *drive, "-bios", str(OPENSBI), "-kernel", str(UBOOT)]
+def on_qemu(disk: str) -> list[str]:
+    return [*qemu.COMMAND, *qemu.disk(disk), "-bios", str(OPENSBI), "-kernel", str(UBOOT)]
 
 
 class Process:
@@ -92,10 +88,10 @@ def measure() -> Section:
         disk.write_bytes(os.urandom(MIB) + bytes(MIB))
         crc = zlib.crc32(disk.read_bytes()[:MIB])
         machines = {OURS: virtscope(str(disk))}
-        if shutil.which("qemu-system-riscv64"):
-            machines[THEIRS] = qemu(str(disk))
+        if reason := qemu.install():
+            section.notes.append(f"QEMU skipped: {reason}.")
         else:
-            section.notes.append("QEMU skipped: qemu-system-riscv64 is not installed.")
+            machines[THEIRS] = on_qemu(str(disk))
         prompts: Samples = {name: [] for name in machines}
 
         def case(name: str) -> Callable[[], float]:

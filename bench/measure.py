@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+VIRTSCOPE = [sys.executable, "-m", "tui.cli", "run"]
 REPETITIONS = 5
 
 Samples = dict[str, list[float]]
@@ -52,10 +54,15 @@ def median(samples: Samples, name: str) -> float:
     return statistics.median(samples[name])
 
 
-def ratio(samples: Samples, name: str, base: str) -> str:
-    """The median of the ratios of one repetition each, as `1.23x`."""
+def median_ratio(samples: Samples, name: str, base: str) -> float:
+    """The median of the ratios of one repetition each."""
     pairs = zip(samples[name], samples[base], strict=True)
-    return f"{statistics.median(a / b for a, b in pairs):.2f}x"
+    return statistics.median(a / b for a, b in pairs)
+
+
+def ratio(samples: Samples, name: str, base: str) -> str:
+    """`median_ratio`, as `1.23x`."""
+    return f"{median_ratio(samples, name, base):.2f}x"
 
 
 def seconds(action: Callable[[], object]) -> float:

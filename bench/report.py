@@ -61,5 +61,5 @@ def markdown(sections: list[Section]) -> str:
                 blanks = ("",) * (len(section.columns) - len(row.ratios))
                 lines.append("| " + " | ".join((row.name.strip(), row.figure, *row.ratios, *blanks)) + " |")
             lines.append("")
-        lines += section.notes
+        lines += [f"* {note}" for note in section.notes]
     return "\n".join(lines) + "\n"

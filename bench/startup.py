@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.measure import ROOT, Samples, Section, interleaved, median, ratio, seconds
+from bench import qemu
+from bench.measure import ROOT, VIRTSCOPE, Samples, Section, interleaved, median, ratio, seconds
 
 GOAL = 0.4
 REPETITIONS = 7
 GUEST = str(ROOT / "guests" / "bin" / "rng-rv64.elf")
-VIRTSCOPE = [sys.executable, "-m", "tui.cli", "run"]
-QEMU = [
-    "qemu-system-riscv64", "-M", "virt", "-bios", "none", "-display", "none", "-monitor", "none", "-serial", "stdio",
-    "-global", "virtio-mmio.force-legacy=false",
-]  # fmt: skip
 NEEDLESS = {"rich", "asyncio", "elftools", "capstone"}
 OURS, EMPTY, THEIRS = "virtscope run rng-rv64.elf --device rng", "python -c pass", "the same guest on QEMU"
 STEPPED = "the same start, step by step"
@@ -56,15 +51,18 @@ def needless_modules() -> list[str]:
 
 
 def measure() -> Section:
-    section = Section("Start-up", ("/ QEMU",) if shutil.which(QEMU[0]) else ())
+    missing = qemu.install()
+    section = Section("Start-up", () if missing else ("/ QEMU",))
     steps: Samples = {}
     cases = {
         OURS: command([*VIRTSCOPE, GUEST, "--device", "rng"]),
         EMPTY: command([sys.executable, "-c", "pass"]),
         STEPPED: stepped(steps),
     }
-    if shutil.which(QEMU[0]):
-        cases[THEIRS] = command([*QEMU, "-kernel", GUEST, "-device", "virtio-rng-device"])
+    if missing:
+        section.notes.append(f"QEMU skipped: {missing}.")
+    else:
+        cases[THEIRS] = command([*qemu.COMMAND, *qemu.RNG, "-bios", "none", "-kernel", GUEST])
     samples = interleaved(cases, REPETITIONS)
     for name in samples:
         figures = (ratio(samples, name, THEIRS),) if THEIRS in samples else ()

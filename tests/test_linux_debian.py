@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import re
-from functools import cache
 from pathlib import Path
 
 import pytest
+from named_guests import guest
 
 from emu.console import GuestConsole
 from emu.machine import End
 from emu.trace import Event, Unimplemented
-from tui.cli import build_parser, main
-from tui.get import is_here
-from tui.named import fill_in
-from tui.run import session_config
-from tui.session import Session, open_session
 from virtio.events import ChainUsed, SpecViolation
 
 MIB = 1 << 20
@@ -27,28 +20,6 @@ SECONDS = 300
 README = Path(__file__).parent.parent / "README.md"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
-
-
-@cache
-def why_not(name: str) -> str:
-    """Get the guest (about 110 MB for linux, once); an empty string, or why it cannot be had."""
-    if is_here(name):
-        return ""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        code = main(["get", name])
-    return said.getvalue().splitlines()[-1] if code else ""
-
-
-def guest(name: str, *options: str) -> Session:
-    """The machine that `virtscope run` would run, with virtual time; skips the test where the guest cannot be had."""
-    for part in name.split("+"):
-        reason = why_not(part)
-        if reason:
-            pytest.skip(reason)
-    args = build_parser().parse_args(["run", name, *options])
-    fill_in(args)
-    return open_session(session_config(args, interactive=False))
 
 
 @pytest.mark.parametrize("name", NAMES)

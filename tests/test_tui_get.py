@@ -107,6 +107,24 @@ def test_a_mirror_without_the_release_is_named(mirror: Mirror, capsys: pytest.Ca
 
 
 @needs_apt
+def test_a_mirror_out_of_step_asks_for_patience_and_changes_nothing(
+    mirror: Mirror, cache_of_the_test: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["get", "u-boot"]) == 0
+    lists = mirror.root / "dists/trixie/main/binary-riscv64/Packages"
+    lists.write_bytes(lists.read_bytes() + b"\nPackage: newer\n")  # the signed list says another size
+    capsys.readouterr()
+    assert main(["get", "u-boot", "--refresh"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "virtscope: get u-boot: the Debian mirror is being updated, its lists do not fit each other now; nothing was "
+        "changed: try again in some hours, or put u-boot.bin and u-boot-smode.bin "
+        f"into {cache_of_the_test}/u-boot yourself"
+    )
+    assert (guest_folder("u-boot") / "u-boot-smode.bin").read_bytes().endswith(b"_smode/u-boot.bin")
+    assert leftovers(cache_of_the_test) == []
+
+
+@needs_apt
 def test_a_package_with_another_layout_is_named(mirror: Mirror, capsys: pytest.CaptureFixture[str]) -> None:
     mirror.add("opensbi", "2", {"usr/lib/elsewhere": b""})
     mirror.publish()

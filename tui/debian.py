@@ -17,7 +17,12 @@ SUITE = "trixie"
 APT_FOLDER = Path("/etc/apt")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 TOOLS = ("apt-get", "apt-cache", "dpkg-deb")
+OUT_OF_STEP = re.compile(r"Mirror sync in progress|Hash Sum mismatch", re.IGNORECASE)
 ONE_LINE = re.compile(r"^deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s")
+
+
+class MirrorOutOfStep(InputError):
+    """The mirror is being brought up to date: what it has does not fit the lists that it signed. Only time helps."""
 
 
 class Mirror(NamedTuple):
@@ -99,8 +104,13 @@ class Apt:
         self._options = [f"-o{key}={value}" for key, value in settings.items()]
 
     def update(self) -> None:
-        """Fetch the lists of packages."""
-        self._run("apt-get", "update")
+        """Fetch the lists of packages; raises MirrorOutOfStep if they do not fit each other today."""
+        try:
+            self._run("apt-get", "update")
+        except InputError as error:
+            if OUT_OF_STEP.search(str(error)):
+                raise MirrorOutOfStep(str(error)) from None
+            raise
 
     def newest_image(self, metapackage: str) -> str:
         """The kernel package that `metapackage` stands for."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from emu.errors import InputError
 from tui.cache import guest_folder, new_guest
-from tui.debian import APT_FOLDER, SUITE, Apt, find_mirror, missing_tools, unpack, version_of
+from tui.debian import APT_FOLDER, SUITE, Apt, MirrorOutOfStep, find_mirror, missing_tools, unpack, version_of
 from tui.linux import find_kernel, initramfs
 
 INTERRUPTED = 130
@@ -144,13 +144,17 @@ def make(name: str) -> None:
 
     recipe, place = RECIPES[name], guest_folder(name)
     missing = missing_tools()
+    by_hand = f"put {' and '.join(recipe.files)} into {place} yourself"
     if missing:
+        raise InputError(f"get {name}: there is no {missing[0]} here (Debian and Ubuntu have it); {by_hand}")
+    try:
+        with new_guest(name, recipe.needed) as (made, work):
+            about = recipe.make(made, work, say)
+            (made / "made-from.txt").write_text("".join(f"{line}\n" for line in about))
+    except MirrorOutOfStep:
         raise InputError(
-            f"get {name}: there is no {missing[0]} here (Debian and Ubuntu have it); "
-            f"put {' and '.join(recipe.files)} into {place} yourself"
-        )
-    with new_guest(name, recipe.needed) as (made, work):
-        about = recipe.make(made, work, say)
-        (made / "made-from.txt").write_text("".join(f"{line}\n" for line in about))
+            f"get {name}: the Debian mirror is being updated, its lists do not fit each other now; "
+            f"nothing was changed: try again in some hours, or {by_hand}"
+        ) from None
     for line in about:
         say(line)

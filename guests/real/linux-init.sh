@@ -2,8 +2,9 @@
 # /init of the guest `linux`: loads the VirtIO modules, says what is there, exercises it, ends in a shell or powers off.
 # What is to be done comes from the kernel command line, as virtscope=WORD,WORD...:
 #   check   use the disk, /dev/hwrng, hvc0, fork and exec, a checksum     format  make a file system on the disk first
-#   off     power off at the end instead of a shell
-# Every fact is a line that begins with @@, so that a test can wait for it. The disk is written only with `check`.
+#   off     power off at the end instead of a shell       bench   fixed work for `make bench`, a marker before each
+# Every fact is a line that begins with @@, so that a test can wait for it. The disk is written only with `check`, and by
+# `bench`, which writes 64 KiB at 1 MiB.
 export PATH=/bin PS1='/ # '
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -11,6 +12,14 @@ mount -t devtmpfs dev /dev
 words=$(sed -n 's/.*\bvirtscope=\([^ ]*\).*/\1/p' /proc/cmdline)
 asked() { case ",$words," in *",$1,"*) return 0 ;; *) return 1 ;; esac; }
 up() { read -r seconds _ < /proc/uptime; echo "$seconds"; }
+fork() {
+  turns=0
+  while [ $turns -lt "$1" ] && /bin/busybox true; do turns=$((turns + 1)); done
+  echo "@@fork and exec $turns times up=$(up)"
+}
+zeros() {
+  echo "@@md5 of $1 MiB of zeros $(dd if=/dev/zero bs=65536 count=$(($1 * 16)) 2> /dev/null | md5sum | cut -d ' ' -f 1) up=$(up)"
+}
 verdict() { if "$@" > /dev/null 2>&1; then echo ok; else echo FAILED; fi; }
 
 echo "@@userspace up=$(up) $(uname -srm)"
@@ -55,10 +64,36 @@ if asked check; then
   else
     echo "@@hvc0 none"
   fi
+  fork 20
+  zeros 1
+fi
+
+begin() { echo "@@bench $1"; }
+read_blocks() {
+  begin "$1"
+  what=$1
+  shift
+  echo "@@read $what $(dd "$@" of=/dev/null 2>&1 | sed -n 's/ records out//p')"
+}
+
+if asked bench; then
+  begin pattern
+  yes virtscope | head -c 65536 > /tmp/pattern
+  dd if=/tmp/pattern of=/dev/vda bs=4096 seek=256 conv=fsync 2> /dev/null
+  echo 3 > /proc/sys/vm/drop_caches
+  dd if=/dev/vda of=/tmp/back bs=4096 skip=256 count=16 2> /dev/null
+  echo "@@disk vda pattern $(verdict cmp /tmp/pattern /tmp/back)"
+  read_blocks disk-64k if=/dev/vda bs=64k count=1024 iflag=direct
+  read_blocks disk-4k if=/dev/vda bs=4k count=512 iflag=direct
+  read_blocks hwrng if=/dev/hwrng bs=64 count=64
+  begin shell
   turns=0
-  while [ $turns -lt 20 ] && /bin/busybox true; do turns=$((turns + 1)); done
-  echo "@@fork and exec $turns times up=$(up)"
-  echo "@@md5 of 1 MiB of zeros $(dd if=/dev/zero bs=65536 count=16 2> /dev/null | md5sum | cut -d ' ' -f 1) up=$(up)"
+  while [ $turns -lt 20000 ]; do turns=$((turns + 1)); done
+  begin md5
+  zeros 8
+  begin fork
+  fork 50
+  begin end
 fi
 if ! asked off; then
   echo "@@shell (exit powers off)"
