@@ -36,9 +36,9 @@ class Guest:
     disk: Path
 
     def virtscope(self, *options: str) -> list[str]:
-        """`--bios builtin` is the default for such a kernel."""
+        """`--bios builtin` is the default for such a kernel; the host's time, as QEMU has it."""
         files = ["--kernel", str(self.kernel), "--initrd", str(self.initrd), "--append", self.append]
-        return [*VIRTSCOPE, *files, "--device", f"blk,file={self.disk}", "--device", "rng", *options]
+        return [*VIRTSCOPE, *files, "--device", f"blk,file={self.disk}", "--device", "rng", "--clock", "wall", *options]
 
     def qemu(self) -> list[str]:
         """With the OpenSBI that comes with QEMU."""

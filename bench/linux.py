@@ -153,7 +153,7 @@ def measure() -> Section:
     if OURS in runs:
         part_rows(section, runs)
     section.notes += [
-        f"QEMU: {' '.join(qemu.COMMAND[1:9])}, with its OpenSBI. Ours: --bios builtin, virtual time. The same kernel, "
+        f"QEMU: {' '.join(qemu.COMMAND[1:9])}, with its OpenSBI. Ours: --bios builtin. The same kernel, "
         "initial RAM disk, disk and devices. Wall time from the process's start; a line counts when it arrives here.",
         "CPU: the ratio of processor time, all threads; the one to look at where other work slows the machine.",
         "Memory: the most that was resident (VmHWM) less what is resident of guest RAM, at the end of the script.",

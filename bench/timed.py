@@ -60,12 +60,14 @@ def run(
 ) -> Run:
     """Run `argv` to its end, or kill it at the line with `until`; `watch(pid, line)` sees each line as it comes.
 
+    Python keeps its compiled modules there, as on a machine where nobody forbids it.
     Raises RuntimeError if it fails, if `until` does not come, or after `PATIENCE` seconds.
     """
     done, rest = Run(), b""
     start = time.perf_counter()
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.Popen(
-        argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env={**os.environ, **(environment or {})}
+        argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env={**own, **(environment or {})}
     )
     try:
         while data := _read(process.stdout, start + PATIENCE):
