@@ -1,8 +1,16 @@
-"""A guest's console as a script sees it: wait for what it prints, type an answer."""
+"""The UART as a script sees it: wait for what the guest prints, type an answer."""
 
 from __future__ import annotations
 
-from emu.machine import End, Machine
+from collections.abc import Callable
+from typing import Protocol
+
+from emu.config import End
+from emu.irq import Line
+from emu.uart import Uart
+
+KEPT = 1 << 20
+"""Bytes of output that are kept, at least."""
 
 
 class ConsoleTimeout(Exception):
@@ -16,36 +24,81 @@ class ConsoleTimeout(Exception):
         self.output = output
 
 
-class GuestConsole:
-    """Takes over a machine's UART: `output` is all that the guest wrote so far."""
+class Matcher:
+    """Finds `pattern` in bytes that come in pieces."""
 
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
-        self.output = bytearray()
+    def __init__(self, pattern: bytes) -> None:
+        if not pattern:
+            raise ValueError("an empty pattern is everywhere")
+        self._pattern = pattern
+        self._before = b""
+
+    def take(self, data: bytes) -> int:
+        """How many bytes of `data` complete the pattern; 0 if it is not complete yet."""
+        text = self._before + data
+        at = text.find(self._pattern)
+        if at >= 0:
+            return at + len(self._pattern) - len(self._before)
+        self._before = text[max(0, len(text) - len(self._pattern) + 1) :]
+        return 0
+
+
+class Run(Protocol):
+    """`Machine.run`."""
+
+    def __call__(self, timeout: float | None = None, until: bytes | None = None) -> End: ...
+
+
+class ConsoleUart(Uart):
+    """A UART that a program can talk over. It remembers what the guest wrote, firmware's output included."""
+
+    def __init__(self, irq: Line, output: Callable[[bytes], object], run: Run) -> None:
+        self._run = run
+        self._said = bytearray()
         self._seen = 0
-        self._wanted = b""
-        machine.uart.output = self._take
+        super().__init__(irq, output)
 
-    def _take(self, data: bytes) -> None:
-        self.output += data
-        if self._wanted and self._wanted in self.output[self._seen :]:
-            self.machine.hart.stop()
+    def flush(self) -> None:
+        self._said += self._out
+        if len(self._said) > 2 * KEPT:
+            cut = len(self._said) - KEPT
+            del self._said[:cut]
+            self._seen = max(0, self._seen - cut)
+        super().flush()
+
+    @property
+    def transcript(self) -> bytes:
+        """What the guest has written so far, or the last of it (1 MiB at least)."""
+        self.flush()
+        return bytes(self._said)
+
+    @property
+    def unseen(self) -> bytes:
+        """What the guest wrote behind the last pattern that was waited for."""
+        self.flush()
+        return bytes(self._said[self._seen :])
+
+    def see(self, pattern: bytes) -> bytes:
+        """Go behind `pattern`, which is in `unseen`; returns the text up to there."""
+        end = self._said.index(pattern, self._seen) + len(pattern)
+        text = bytes(self._said[self._seen : end])
+        self._seen = end
+        return text
 
     def send(self, data: bytes) -> None:
-        """Type `data`."""
-        self.machine.uart.feed(data)
+        """Type `data`; raises BufferError if too much of what was typed before still waits for the guest."""
+        taken = self.feed(data)
+        if taken < len(data):
+            raise BufferError(f"the guest has not read what was typed before: no room for {len(data) - taken} bytes")
 
     def expect(self, pattern: bytes, timeout: float = 30.0) -> bytes:
         """Run until the guest has printed `pattern`; returns what it printed up to there since the last time.
 
-        `timeout` is in seconds of wall time; raises `ConsoleTimeout`, also if the machine ends before.
+        The machine stops behind the instruction that wrote the last byte (see `emu.until`). `timeout` is in seconds of
+        wall time; raises `ConsoleTimeout`, also if the machine ends before.
         """
-        self._wanted = pattern
-        end = self.machine.run(timeout, until=lambda: pattern in self.output[self._seen :])
-        self._wanted = b""
-        if end is not End.UNTIL and pattern not in self.output[self._seen :]:
-            raise ConsoleTimeout(pattern, end, bytes(self.output))
-        at = self.output.index(pattern, self._seen) + len(pattern)
-        text = bytes(self.output[self._seen : at])
-        self._seen = at
-        return text
+        before = self._seen
+        end = self._run(timeout, until=pattern)
+        if end is not End.UNTIL:
+            raise ConsoleTimeout(pattern, end, self.transcript)
+        return bytes(self._said[before : self._seen])

@@ -9,13 +9,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import Enum
 
 from emu.alarms import Alarms
 from emu.bus import Bus, BusDevice, Region
 from emu.clint import Clint
 from emu.clock import VirtualClock, WallClock
+from emu.config import End, MachineConfig
+from emu.console import ConsoleUart
 from emu.extensions import BITMANIP, CMO, SlowExtensions
 from emu.finisher import Finisher
 from emu.hart import Hart, Stop
@@ -29,7 +29,9 @@ from emu.semihost import Semihosting
 from emu.sstc import SupervisorTimer
 from emu.trace import InterruptLine, Notice, Trace
 from emu.traps import Irq
-from emu.uart import Uart
+from emu.until import Until, condition
+
+__all__ = ["End", "Machine", "MachineConfig", "slot_base"]
 
 RAM_BASE = 0x80000000
 FINISHER, RTC, CLINT, PLIC, UART = 0x00100000, 0x00101000, 0x02000000, 0x0C000000, 0x10000000
@@ -48,37 +50,6 @@ LONGEST_SLEEP = 0.05
 def slot_base(slot: int) -> int:
     """The physical address of virtio-mmio slot 0 to 7."""
     return 0x10001000 + SLOT_SIZE * slot
-
-
-@dataclass
-class MachineConfig:
-    """`xlen` 32 or 64; `ram_size` in bytes, a multiple of 4 KiB; `output` gets what the guest writes to the UART.
-
-    `wall_clock`: guest time is the host's; otherwise it is a function of executed instructions.
-    `trace_board`: publish the accesses to PLIC, CLINT, UART and the rest too. `semihosting`: answer its calls.
-    `sstc`: the hart has `stimecmp`. `slow_extensions`: instructions of `emu.extensions` are done by the host instead of
-    being illegal; `announce_slow` names them in the device tree too. `tell` gets a line for a person.
-    """
-
-    xlen: int = 64
-    ram_size: int = 128 << 20
-    output: Callable[[bytes], object] = field(default=lambda data: None)
-    wall_clock: bool = False
-    trace_board: bool = False
-    semihosting: bool = False
-    sstc: bool = True
-    slow_extensions: bool = True
-    announce_slow: bool = False
-    tell: Callable[[str], object] = field(default=lambda text: None)
-
-
-class End(Enum):
-    """Why `Machine.run` came back."""
-
-    EXIT = "exit"
-    TIMEOUT = "timeout"
-    UNTIL = "until"
-    STUCK = "stuck"
 
 
 class Machine:
@@ -108,7 +79,7 @@ class Machine:
         )
         self._slice_end = 0
         self.clock.on_alarm_change = self._alarm_changed
-        self.uart = Uart(self.plic.line(UART_IRQ), config.output)
+        self.uart = ConsoleUart(self.plic.line(UART_IRQ), config.output, self.run)
         self.finisher = Finisher(self.exit, self._reset_requested, self.trace)
         self.rtc = GoldfishRtc(self.plic.line(RTC_IRQ), self._now_ns)
         self._add("finisher", FINISHER, 0x1000, self.finisher)
@@ -127,7 +98,8 @@ class Machine:
         csrs.environment.on_mseccfg = lambda value: self._notice(NOT_EPMP.format(value))
         if config.semihosting:
             self._semihosting = Semihosting(
-                self.ram, self._console, self.exit, xlen=config.xlen, trace=self.trace, translate=self._physical
+                self.ram, self._console, self.exit, xlen=config.xlen, trace=self.trace, translate=self._physical,
+                now=lambda: self._now_ns() / 1e9,
             )
             hart.exceptions.on_ebreak = self._semihosting_call
 
@@ -161,8 +133,8 @@ class Machine:
         return time.time_ns() if self.config.wall_clock else VIRTUAL_EPOCH_NS + self.clock.ticks() * 100
 
     def _console(self, data: bytes) -> None:
+        self.uart.emit(data)
         self.uart.flush()
-        self.config.output(data)
 
     def _physical(self, address: int) -> int:
         physical = translate(self.hart.core, self.ram, address)
@@ -201,10 +173,14 @@ class Machine:
         """Put `device` into virtio-mmio slot 0 to 7; its accesses are traced as `name`."""
         self.hart.map(self.bus.add(name, slot_base(slot), SLOT_SIZE, device, traced=True))
 
-    def post(self, action: Callable[[], object]) -> None:
-        """From any thread: let the machine's own thread call `action` soon, between two instructions."""
+    def post(self, action: Callable[[], object], *, soon: bool = True) -> None:
+        """From any thread: let the machine's own thread call `action` between two instructions.
+
+        Soon; else when the machine comes back by itself, so that the guest cannot see that anything happened.
+        """
         self._inbox.append(action)
-        self.hart.stop()
+        if soon:
+            self.hart.stop()
         self._wake.set()
 
     def exit(self, code: int) -> None:
@@ -239,11 +215,15 @@ class Machine:
     def _until_alarm(self) -> int:
         return self.clock.deadline(self.hart.instructions)
 
-    def run(self, timeout: float | None = None, until: Callable[[], bool] | None = None) -> End:
-        """Run until the guest exits, `until()` is true (looked at between slices), or `timeout` seconds of wall time.
+    def run(self, timeout: float | None = None, until: Until = None) -> End:
+        """Run until the guest exits, `until` has come (see `emu.until`), or `timeout` seconds of wall time.
 
         STUCK: the hart waits for an interrupt, no timer is armed, and nothing from outside can come.
         """
+        with condition(until, self.hart, self.uart, self.trace) as came:
+            return self._run_timed(timeout, came)
+
+    def _run_timed(self, timeout: float | None, until: Callable[[], bool]) -> End:
         if timeout is None:
             return self._run(None, until)
         end = time.monotonic() + timeout
@@ -256,15 +236,15 @@ class Machine:
         finally:
             alarm.cancel()
 
-    def _run(self, end: float | None, until: Callable[[], bool] | None) -> End:
+    def _run(self, end: float | None, until: Callable[[], bool]) -> End:
         while True:
             for _ in range(len(self._inbox)):  # what an action posts waits for the next slice
                 self._inbox.popleft()()
+            if until():  # first: with the native helper the hart stops a few instructions behind what was waited for
+                return End.UNTIL
             if self.exit_code is not None:
                 self.uart.flush()
                 return End.EXIT
-            if until is not None and until():
-                return End.UNTIL
             if end is not None and time.monotonic() >= end:
                 self.uart.flush()
                 return End.TIMEOUT

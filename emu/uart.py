@@ -38,13 +38,14 @@ MODEM_READY = 0xB0
 class Uart:
     """`output(data)` gets what the guest writes; `feed` gives it input, and `on_drained` asks for more.
 
-    `irq` is its interrupt line.
+    `irq` is its interrupt line. `listeners` hear each byte at the instruction that writes it, before `output` does.
     """
 
     def __init__(self, irq: Line, output: Callable[[bytes], object]) -> None:
         self.irq = irq
         self.output = output
         self.on_drained: Callable[[], object] = lambda: None
+        self.listeners: list[Callable[[bytes], object]] = []
         self._out = bytearray()
         self._polls = 0
         self._backlog: deque[int] = deque()
@@ -85,6 +86,7 @@ class Uart:
         self._polls = 0
         if b"\n" in data or len(self._out) >= CHUNK:
             self.flush()
+        self._tell(data)
 
     def take(self, size: int) -> bytes:
         """Up to `size` bytes of input, past the registers; a guest that finds none has shown its prompt."""
@@ -157,6 +159,12 @@ class Uart:
         self._thr_pending = True
         if self._ier & THRI:
             self._update()
+        if self.listeners and not self._mcr & LOOP:
+            self._tell(bytes([byte]))
+
+    def _tell(self, data: bytes) -> None:
+        for listener in self.listeners:
+            listener(data)
 
     def _receive(self) -> int:
         if not self._fifo:

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from emu.boot import BootConfig
-from emu.console import GuestConsole
 from emu.trace import Event
 from tui.session import SessionConfig, open_session
 
@@ -64,7 +63,7 @@ class UBoot:
     def __init__(self, boot: BootConfig, *devices: str, xlen: int = 64) -> None:
         self.session = open_session(SessionConfig(boot, list(devices), xlen=xlen))
         self.machine = self.session.machine
-        self.console = GuestConsole(self.machine)
+        self.console = self.machine.uart
         self.events: list[Event] = []
 
     def watch(self) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from emu.boot import BootConfig
-from emu.console import GuestConsole
 from emu.recording import Header
 from emu.trace import Event
 from tui.cli import build_parser
@@ -113,7 +112,7 @@ def test_the_transcript_of_u_boot_is_a_real_run(tmp_path: Path) -> None:
     session = open_session(SessionConfig(boot, [f"blk,file={disk}"]))
     said: list[Event] = []
     session.machine.trace.subscribe(said.append)
-    console = GuestConsole(session.machine)
+    console = session.machine.uart
     console.expect(b"autoboot")
     console.send(b" ")
     console.expect(b"=> ")
@@ -122,7 +121,7 @@ def test_the_transcript_of_u_boot_is_a_real_run(tmp_path: Path) -> None:
         console.send(command.encode() + b"\r")
         console.expect(b"poweroff ..." if command == "poweroff" else b"\n=> ")
     version = re.compile(r"^(OpenSBI v|U-Boot 20).*")
-    lines = [version.sub(r"\1", line.rstrip("\r")) for line in console.output.decode().splitlines()]
+    lines = [version.sub(r"\1", line.rstrip("\r")) for line in console.transcript.decode().splitlines()]
     is_in_order([version.sub(r"\1", line) for line in wanted], lines)
     (quoted,) = re.findall(r"`! (.*? \[init\.ack-before-driver, 3\.1\.1\])`", README)
     assert quoted in [event.text for event in said]

@@ -8,7 +8,7 @@ import time
 import pytest
 from asm import assemble
 
-from emu.console import ConsoleTimeout, GuestConsole
+from emu.console import ConsoleTimeout
 from emu.machine import RAM_BASE, End, Machine, MachineConfig, slot_base
 
 pytestmark = pytest.mark.usefixtures("pace")
@@ -163,7 +163,7 @@ ECHO = """
 
 @XLEN
 def test_a_script_talks_to_the_guest_over_the_uart(xlen: int) -> None:
-    console = GuestConsole(machine_with(ECHO, xlen))
+    console = machine_with(ECHO, xlen).uart
     console.send(b"HAL")
     assert console.expect(b"IBM", 5) == b"IBM"
     console.send(b"x" * 100)
@@ -171,7 +171,7 @@ def test_a_script_talks_to_the_guest_over_the_uart(xlen: int) -> None:
 
 
 def test_a_script_hears_what_came_instead() -> None:
-    console = GuestConsole(machine_with(ECHO))
+    console = machine_with(ECHO).uart
     console.send(b"A")
     with pytest.raises(ConsoleTimeout, match=r"b'=> ' did not come \(timeout\); the guest's last words: 'B'"):
         console.expect(b"=> ", 0.2)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from guest_run import Guest
 
-from emu.console import GuestConsole
 from emu.machine import End
 from virtio.events import ChainUsed
 
@@ -142,7 +141,7 @@ def test_a_museum_guest_is_told_its_rule_and_no_other(bug: str, rules: list[str]
 
 def test_a_script_talks_to_a_guest_on_its_uart(tmp_path: Path) -> None:
     guest = Guest("blk-rv64", f"blk,file={disk(tmp_path)}")
-    console = GuestConsole(guest.machine)
+    console = guest.machine.uart
     assert console.expect(b"serial", 10).startswith(b"blk: slot 0")
     assert console.expect(b"by polling", 10).endswith(b"sector 0 by polling")
     assert guest.machine.exit_code is None

@@ -11,7 +11,6 @@ import pytest
 from firmware import firmware
 
 from emu.boot import BootConfig
-from emu.console import GuestConsole
 from emu.machine import End
 from emu.trace import Event, Unimplemented
 from tui.session import SessionConfig, open_session
@@ -62,9 +61,9 @@ def boot(xlen: int, bios: str, tmp_path: Path) -> tuple[str, list[Event]]:
     assert session.machine.config.xlen == xlen, "the kernel says what it is for"
     events: list[Event] = []
     session.machine.trace.subscribe(events.append)
-    console = GuestConsole(session.machine)
+    console = session.machine.uart
     end = session.machine.run(100)
-    text = console.output.decode(errors="replace")
+    text = console.transcript.decode(errors="replace")
     assert end is End.EXIT, text[-500:]
     assert session.machine.exit_code == 0
     log = hvc.read_text(errors="replace")
@@ -118,7 +117,7 @@ def test_linux_by_its_name_builtin_and_unpacked(xlen: int, tmp_path: Path) -> No
     image.write_bytes(gzip.decompress(guest(f"Image-6.12-small-rv{xlen}.gz").read_bytes()))
     config = BootConfig(bios="builtin", kernel=str(image), append="console=ttyS0 earlycon=sbi panic=-1")
     session = open_session(SessionConfig(config))
-    console = GuestConsole(session.machine)
+    console = session.machine.uart
     text = console.expect(b"Kernel panic - not syncing").decode()
     assert "printk: legacy bootconsole [sbi0] enabled" in text
     console.expect(b"Linux version", timeout=20)  # it reboots

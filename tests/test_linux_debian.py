@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from named_guests import guest
 
-from emu.console import GuestConsole
 from emu.machine import End
 from emu.trace import Event, Unimplemented
 from virtio.events import ChainUsed, SpecViolation
@@ -32,10 +31,10 @@ def test_debians_linux_uses_every_device_breaks_no_rule_and_powers_off(name: str
     )  # fmt: skip
     events: list[Event] = []
     session.machine.trace.subscribe(events.append)
-    console = GuestConsole(session.machine)
-    assert session.machine.run(SECONDS) is End.EXIT, console.output[-500:].decode(errors="replace")
+    console = session.machine.uart
+    assert session.machine.run(SECONDS) is End.EXIT, console.transcript[-500:].decode(errors="replace")
     assert session.machine.exit_code == 0
-    text = console.output.decode()
+    text = console.transcript.decode()
     assert ("OpenSBI v" in text) == (name != "linux")
     zeros = hashlib.md5(bytes(MIB)).hexdigest()
     for line in (
@@ -61,7 +60,7 @@ def test_debians_linux_uses_every_device_breaks_no_rule_and_powers_off(name: str
 
 def test_debians_linux_has_a_shell_whose_end_powers_off() -> None:
     session = guest("linux", "--device", "rng")
-    console = GuestConsole(session.machine)
+    console = session.machine.uart
     console.expect(b"@@shell (exit powers off)", SECONDS)
     console.expect(b"/ # ", SECONDS)
     console.send(b"echo $((6 * 7)) from $(uname -m)\r")
@@ -70,4 +69,4 @@ def test_debians_linux_has_a_shell_whose_end_powers_off() -> None:
     console.send(b"exit\r")
     assert session.machine.run(SECONDS) is End.EXIT
     assert session.machine.exit_code == 0
-    assert b"@@disk" not in console.output  # not asked to touch one
+    assert b"@@disk" not in console.transcript  # not asked to touch one

@@ -74,6 +74,8 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     add("--xlen", type=int, choices=(32, 64), help="of a flat image; an ELF says it itself (64)")
     add("--clock", choices=("wall", "virtual"),
         help="guest time: the host's, or a function of executed instructions (wall at a terminal)")  # fmt: skip
+    add("--seed", type=number, metavar="N",
+        help="what random numbers are made from (0 where time is virtual, else the host's own)")  # fmt: skip
     add("--semihosting", action="store_true", help="answer RISC-V semihosting calls (exit and console)")
 
 
@@ -88,6 +90,8 @@ def build_parser() -> Parser:
     run.add_argument("--trace", nargs="?", const="", metavar="FILE.jsonl",
                      help="print every access to the VirtIO slots, or record it (--trace=FILE)")  # fmt: skip
     run.add_argument("--trace-board", action="store_true", help="trace UART, PLIC, CLINT and the rest too")
+    run.add_argument("--script", metavar="FILE",
+                     help="type what FILE says: lines of expect TEXT, send TEXT, after TIME")  # fmt: skip
     run.add_argument("--timeout", type=seconds, metavar="S", help="end after S seconds with exit code 124")
     get = commands.add_parser("get", help="fetch a guest for `run`: linux, u-boot, opensbi, small-linux")
     get.add_argument("names", nargs="+", metavar="NAME")

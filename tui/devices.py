@@ -6,12 +6,19 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from emu.errors import InputError
 from virtio.device import Device
 
 SECTOR = 512
+
+
+class Host(NamedTuple):
+    """What a device may have of the host: where a console writes, where an entropy device gets its bytes."""
+
+    output: Callable[[bytes], object]
+    entropy: Callable[[int], bytes]
 
 
 class Options:
@@ -78,14 +85,14 @@ def open_disk(path: str, readonly: bool) -> BinaryIO:
     return disk
 
 
-def _rng(options: Options, output: Callable[[bytes], object]) -> Device:
+def _rng(options: Options, host: Host) -> Device:
     from virtio.devices.rng import Rng  # noqa: PLC0415  (a device's module is loaded when it is asked for)
 
     options.finish("slot=N")
-    return Rng()
+    return Rng(host.entropy)
 
 
-def _blk(options: Options, output: Callable[[bytes], object]) -> Device:
+def _blk(options: Options, host: Host) -> Device:
     from virtio.devices.blk import Blk  # noqa: PLC0415
 
     path, readonly = options.text_of("file"), options.flag("readonly")
@@ -100,7 +107,7 @@ def _blk(options: Options, output: Callable[[bytes], object]) -> Device:
     return Blk(open_disk(path, readonly), readonly=readonly, serial=serial)
 
 
-def _console(options: Options, output: Callable[[bytes], object]) -> Device:
+def _console(options: Options, host: Host) -> Device:
     from virtio.devices.console import Console  # noqa: PLC0415
 
     cols, rows = options.number("cols", 1, 0xFFFF), options.number("rows", 1, 0xFFFF)
@@ -112,21 +119,29 @@ def _console(options: Options, output: Callable[[bytes], object]) -> Device:
     if source:
         with open_file(source, "rb") as stream:
             data = stream.read(1 << 20)
-    sink = open_file(target, "wb", buffering=0).write if target else output
+    sink = open_file(target, "wb", buffering=0).write if target else host.output
     console = Console(sink, size=None if cols is None or rows is None else (cols, rows))
     console.feed(data)
     return console
 
 
-MAKERS: dict[str, Callable[[Options, Callable[[bytes], object]], Device]] = {
+MAKERS: dict[str, Callable[[Options, Host], Device]] = {
     "rng": _rng,
     "blk": _blk,
     "console": _console,
 }
 
 
-def make_devices(texts: list[str], slots: int, output: Callable[[bytes], object]) -> dict[int, Device]:
-    """Slot -> device, in the order given; `slot=N` picks another. `output` is where a console without one writes."""
+def make_devices(
+    texts: list[str],
+    slots: int,
+    output: Callable[[bytes], object],
+    entropy: Callable[[str], Callable[[int], bytes]] = lambda label: os.urandom,
+) -> dict[int, Device]:
+    """Slot -> device, in the order given; `slot=N` picks another. `output` is where a console without one writes.
+
+    `entropy("slot 0")` is where an entropy device in slot 0 gets its bytes.
+    """
     devices: dict[int, Device] = {}
     for text in texts:
         options = Options(text)
@@ -141,5 +156,5 @@ def make_devices(texts: list[str], slots: int, output: Callable[[bytes], object]
             slot = free
         if slot in devices:
             raise InputError(f"--device {text}: slot {slot} is taken")
-        devices[slot] = maker(options, output)
+        devices[slot] = maker(options, Host(output, entropy(f"slot {slot}")))
     return devices

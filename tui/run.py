@@ -45,6 +45,7 @@ def session_config(args: argparse.Namespace, interactive: bool) -> SessionConfig
         xlen=args.xlen,
         wall_clock=wall,
         semihosting=args.semihosting,
+        seed=args.seed,
         trace_board=args.trace_board,
         output=lambda data: write_all(1, data),
         tell=_ignore if args.trace == "" else _tell,  # the printed trace shows it by itself
@@ -85,14 +86,16 @@ def run(args: argparse.Namespace) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             stack.callback(signal.signal, number, signal.signal(number, _on_signal(finish)))
         typist = Typist(machine, keys=interactive)
-        terminal = Terminal(
-            typist.type,
-            lambda: machine.post(lambda: finish(QUIT)),
-            typist.end,
-        )
-        machine.waits_for_input = terminal.fd >= 0
-        stack.enter_context(terminal)
-        stack.callback(typist.close)  # before the terminal's thread is waited for
+        script = None
+        if args.script:
+            from emu.script import ScriptedInput  # noqa: PLC0415  (start-up)
+
+            script = ScriptedInput(machine, args.script)
+        if interactive or script is None:
+            terminal = Terminal(typist.type, lambda: machine.post(lambda: finish(QUIT)), typist.end)
+            machine.waits_for_input = terminal.fd >= 0
+            stack.enter_context(terminal)
+            stack.callback(typist.close)  # before the terminal's thread is waited for
 
         def interrupted() -> bool:
             typist.push()
@@ -100,7 +103,10 @@ def run(args: argparse.Namespace) -> int:
 
         end = machine.run(args.timeout, until=interrupted)
         machine.uart.flush()
-    return report(session, end, ended, args.timeout)
+    code = report(session, end, ended, args.timeout)
+    if script is not None and script.waiting and end is not End.UNTIL:
+        _tell(script.waiting)
+    return code
 
 
 def report(session: Session, end: End, ended: list[int], timeout: float | None) -> int:
@@ -139,7 +145,7 @@ def files_of(args: argparse.Namespace) -> list[str]:
     """Every file that the command line names for the guest."""
     pairs = [pair.partition("=") for text in args.device for pair in text.split(",")[1:]]
     named = [value for key, _, value in pairs if key in ("file", "input", "output")]
-    given = (args.image, args.bios, args.kernel, args.initrd, args.dtb)
+    given = (args.image, args.bios, args.kernel, args.initrd, args.dtb, args.script)
     return [path for path in (*given, *named) if path]
 
 

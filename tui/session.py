@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from emu.boot import Boot, BootConfig, guess_xlen, prepare
+from emu.entropy import SeededEntropy
 from emu.errors import InputError
 from emu.machine import SLOTS, Machine, MachineConfig
 from tui.devices import make_devices
@@ -14,6 +16,8 @@ from virtio.mmio import MmioTransport
 from virtio.registers import VirtioMmio
 
 SMALLEST_RAM, LARGEST_RAM = 1 << 20, 1 << 36
+RNG_SEED_SIZE = 32
+"""Bytes of `rng-seed` in the device tree, as QEMU gives; Linux starts its random numbers with them."""
 UNITS = {"": 1 << 20, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -21,6 +25,7 @@ UNITS = {"": 1 << 20, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 class SessionConfig:
     """`boot` says what to run, `devices` are the texts of `--device`, `ram_size` is in bytes.
 
+    `seed`: what all randomness is made from; without it the host's own where time is the host's, else that of seed 0.
     `tell` gets a line about the machine that a person should see.
     """
 
@@ -33,6 +38,13 @@ class SessionConfig:
     trace_board: bool = False
     output: Callable[[bytes], object] = field(default=lambda data: None)
     tell: Callable[[str], object] = field(default=lambda line: None)
+    seed: int | None = None
+
+    def entropy(self, label: str) -> Callable[[int], bytes]:
+        """Random bytes for whoever `label` is."""
+        if self.seed is None and self.wall_clock:
+            return os.urandom
+        return SeededEntropy(self.seed or 0, label)
 
 
 @dataclass
@@ -64,7 +76,7 @@ def parse_ram(text: str) -> int:
 
 def open_session(config: SessionConfig) -> Session:
     """Build everything; raises InputError with one line for whatever cannot be used."""
-    devices = make_devices(config.devices, SLOTS, config.output)
+    devices = make_devices(config.devices, SLOTS, config.output, config.entropy)
     xlen = config.xlen or guess_xlen(config.boot) or 64
     if xlen == 32 and config.ram_size > 2 << 30:
         raise InputError(f"--ram {config.ram_size >> 20}M: an rv32 machine has at most 2G")
@@ -78,7 +90,8 @@ def open_session(config: SessionConfig) -> Session:
         reason = getattr(error, "strerror", None) or "not enough memory"
         raise InputError(f"--ram {config.ram_size >> 20}M: this computer has no room for it: {reason}") from None
     transports = [mount(machine, slot, devices.get(slot)) for slot in range(SLOTS)]
-    boot = prepare(machine, config.boot)
+    seeded = replace(config.boot, rng_seed=config.boot.rng_seed or config.entropy("rng-seed")(RNG_SEED_SIZE))
+    boot = prepare(machine, seeded)
 
     def restart() -> None:
         for transport in transports:

@@ -51,7 +51,7 @@ class Typist:
     def end(self) -> None:
         """There is no more input: once all of it is with the guest, nothing can wake it from outside."""
         self._ended = True
-        self._machine.post(self.push)
+        self._machine.post(self.push, soon=False)  # a run without input is the same every time
 
     def close(self) -> None:
         """Let a blocked reading thread go."""
