@@ -21,6 +21,9 @@ PLACES = {
     "a pointer followed through its own register": "lx t1, 0(t1)\nlw a0, 0(t1)\n",
     "a pointer followed twice": "lx t2, 8(t1)\nlx t2, 0(t2)\nlw a0, 0(t2)\n",
     "a base register loaded anew between two stores": "sw s0, 16(t0)\nlx t0, 0(t1)\nsw s1, 16(t0)\nlw a0, 16(t0)\n",
+    "two loads over a base that is loaded anew": "lx t2, 0(t1)\nlw t2, 0(t2)\nlx t2, 0(t1)\nlw t2, 0(t2)\n",
+    "two loads over a base that is computed anew": "li a4, 0x10000000\nlw a4, 4(a4)\nli a4, 0x10000000\nlw a4, 4(a4)\n",
+    "two loads over a base that is copied anew": "mv a4, t0\nlw a4, 4(a4)\n.word 0x00018716\nlw a4, 4(a4)\n",  # C.MV
     "a load over its own base": "mv a4, t0\nlw a4, 0(a4)\nlw a5, 4(t0)\n",
     "loads and stores at one address": "sw s0, 0(t0)\nlw a0, 0(t0)\nsw a0, 0(t0)\nlw a1, 0(t0)\n",
     "narrow accesses": "lbu a0, 1(t0)\nlhu a1, 2(t0)\nsb s0, 1(t0)\nsh s0, 2(t0)\n",

@@ -74,12 +74,37 @@ static int stores(const struct state *s, const struct access *a, uint64_t value,
   return ((reg(s, a->source) >> (half ? 32 : 0)) & mask) == (value & mask);
 }
 
+/* Whether instruction `i` overwrites register `r` without having read it: what was in it before is of no more use. */
+static int renews(uint32_t i, unsigned r) {
+  unsigned rd = i >> 7 & 31, rs1 = i >> 15 & 31, rs2 = i >> 20 & 31, f = i >> 13 & 7;
+  switch (i & 3) {
+  case 0: /* C.LW, C.LD, of the registers 8 to 15 */
+    return (f == 2 || f == 3) && 8 + (i >> 2 & 7) == r && 8 + (i >> 7 & 7) != r;
+  case 1: /* C.LI, C.LUI */
+    return (f == 2 || (f == 3 && rd != 2)) && rd == r;
+  case 2: /* C.LWSP, C.LDSP, C.MV */
+    rs2 = i >> 2 & 31;
+    return rd == r && (((f == 2 || f == 3) && r != 2) || (f == 4 && !(i >> 12 & 1) && rs2 && rs2 != r));
+  }
+  if (rd != r)
+    return 0;
+  switch (i & 0x7f) {
+  case 0x17: case 0x37: /* AUIPC, LUI */
+    return 1;
+  case 0x03: case 0x13: case 0x1b: /* loads, and operations with an immediate */
+    return rs1 != r;
+  case 0x33: case 0x3b:
+    return rs1 != r && rs2 != r;
+  }
+  return 0;
+}
+
 /* Find the instruction of the present block that accesses `size` bytes at `physical` (and stores `value` there): sets
    pc and begun. Returns how many bytes it moves.
 
    Every access is seen, so it comes after the last one. Registers are as they are now: a load through the register
    that it overwrites (a pointer being followed) may seem to match though it was executed before. If what it loaded is
-   used for a later access that matches too, it is that one. */
+   used for a later access that matches too, it is that one; not if the register has got another value between. */
 static unsigned find(struct state *s, uint64_t physical, unsigned size, int store, uint64_t value) {
   uint64_t mask = s->xlen == 64 ? ~0ull : 0xffffffffull, a = s->block;
   unsigned whole = 0, chased = 0; /* the register of a found load through itself */
@@ -90,7 +115,7 @@ static unsigned find(struct state *s, uint64_t physical, unsigned size, int stor
   for (uint64_t n = 0; n < s->total - s->before; n++) {
     uint32_t i = fetch(s, a);
     struct access m;
-    if (!i)
+    if (!i || (chased && renews(i, chased)))
       break;
     if (a >= s->last && memory_access(s, i, &m) && (store ? m.store : m.load)) {
       uint64_t at = translate(s, (reg(s, m.base) + m.offset) & mask);
