@@ -136,7 +136,7 @@ def test_the_readme_quotes_the_attach_example_exactly_and_it_runs() -> None:
 
 
 def test_the_python_driver_prints_what_the_readme_says() -> None:
-    _, example = blocks("python")
+    *_, example = blocks("python")
     (expected,) = blocks("text")
     assert run_python(example) == expected
 

@@ -15,10 +15,14 @@ SECTOR = 512
 
 
 class Host(NamedTuple):
-    """What a device may have of the host: where a console writes, where an entropy device gets its bytes."""
+    """What a device may have of the host: where a console writes, where an entropy device gets its bytes.
+
+    `files` closes what is open for it.
+    """
 
     output: Callable[[bytes], object]
     entropy: Callable[[int], bytes]
+    files: contextlib.ExitStack
 
 
 class Options:
@@ -104,7 +108,8 @@ def _blk(options: Options, host: Host) -> Device:
         raise InputError(f"--device {options.text}: serial is at most 20 bytes, not {len(serial.encode())}")
     if not serial.isascii():
         raise InputError(f"--device {options.text}: serial is ASCII only, not {serial!r}")
-    return Blk(open_disk(path, readonly), readonly=readonly, serial=serial)
+    disk = host.files.enter_context(open_disk(path, readonly))
+    return Blk(disk, readonly=readonly, serial=serial)
 
 
 def _console(options: Options, host: Host) -> Device:
@@ -119,7 +124,7 @@ def _console(options: Options, host: Host) -> Device:
     if source:
         with open_file(source, "rb") as stream:
             data = stream.read(1 << 20)
-    sink = open_file(target, "wb", buffering=0).write if target else host.output
+    sink = host.files.enter_context(open_file(target, "wb", buffering=0)).write if target else host.output
     console = Console(sink, size=None if cols is None or rows is None else (cols, rows))
     console.feed(data)
     return console
@@ -137,12 +142,14 @@ def make_devices(
     slots: int,
     output: Callable[[bytes], object],
     entropy: Callable[[str], Callable[[int], bytes]] = lambda label: os.urandom,
+    files: contextlib.ExitStack | None = None,
 ) -> dict[int, Device]:
     """Slot -> device, in the order given; `slot=N` picks another. `output` is where a console without one writes.
 
-    `entropy("slot 0")` is where an entropy device in slot 0 gets its bytes.
+    `entropy("slot 0")` is where an entropy device in slot 0 gets its bytes; `files` closes what the devices have open.
     """
     devices: dict[int, Device] = {}
+    files = files or contextlib.ExitStack()
     for text in texts:
         options = Options(text)
         maker = MAKERS.get(options.name)
@@ -156,5 +163,5 @@ def make_devices(
             slot = free
         if slot in devices:
             raise InputError(f"--device {text}: slot {slot} is taken")
-        devices[slot] = maker(options, Host(output, entropy(f"slot {slot}")))
+        devices[slot] = maker(options, Host(output, entropy(f"slot {slot}"), files))
     return devices

@@ -15,7 +15,6 @@ import virtio.events  # noqa: F401  (registers its kinds of events)
 from emu.boot import BootConfig
 from emu.errors import InputError
 from emu.machine import End
-from emu.mmu import translate
 from emu.recording import Header, Recorder
 from tui.session import Session, SessionConfig, open_session, parse_ram
 from tui.terminal import Terminal, write_all
@@ -76,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
             raise InputError(f"{args.dump_dtb}: {error.strerror}") from None
         return 0
     with ExitStack() as stack:
+        stack.callback(session.close)
         subscribe(session, args.trace, files_of(args), stack)
         ended: list[int] = []
 
@@ -117,7 +117,7 @@ def report(session: Session, end: End, ended: list[int], timeout: float | None) 
         return code & 0xFF or int(code != 0)
     if end is End.UNTIL:
         return ended[0]
-    place = whereabouts(session)
+    place = session.whereabouts
     if end is End.TIMEOUT:
         print(f"virtscope: timeout after {timeout:g} s at pc {place}", file=sys.stderr)
     else:
@@ -127,18 +127,6 @@ def report(session: Session, end: End, ended: list[int], timeout: float | None) 
             file=sys.stderr,
         )
     return TIMED_OUT
-
-
-def whereabouts(session: Session) -> str:
-    """The instruction the hart is at: pc, function and line, disassembled."""
-    from emu.disasm import disassemble  # noqa: PLC0415  (only where something went wrong)
-
-    hart = session.machine.hart
-    pc = hart.pc
-    physical = translate(hart.core, hart.ram, pc)
-    there = physical is not None and hart.ram.contains(physical, 2)
-    text = disassemble(hart.fetch(pc), pc, hart.xlen) if there else "no RAM there"
-    return " ".join(part for part in (f"{pc:#x}", session.boot.where(pc), f"[{text}]") if part)
 
 
 def files_of(args: argparse.Namespace) -> list[str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from emu.boot import Boot, BootConfig, guess_xlen, prepare
 from emu.entropy import SeededEntropy
 from emu.errors import InputError
 from emu.machine import SLOTS, Machine, MachineConfig
+from emu.mmu import translate
 from tui.devices import make_devices
 from virtio.device import Device
 from virtio.mmio import MmioTransport
@@ -49,15 +51,32 @@ class SessionConfig:
 
 @dataclass
 class Session:
-    """A machine that is ready to run, and what is in its slots."""
+    """A machine that is ready to run, and what is in its slots. `files` are what its devices have open."""
 
     machine: Machine
     boot: Boot
     transports: list[MmioTransport]
+    files: ExitStack = field(default_factory=ExitStack)
 
     @property
     def device_names(self) -> tuple[str, ...]:
         return tuple(t.name if t.device is not None else "" for t in self.transports)
+
+    @property
+    def whereabouts(self) -> str:
+        """The instruction the hart is at: pc, function and line, disassembled."""
+        from emu.disasm import disassemble  # noqa: PLC0415  (only where something went wrong)
+
+        hart = self.machine.hart
+        pc = hart.pc
+        physical = translate(hart.core, hart.ram, pc)
+        there = physical is not None and hart.ram.contains(physical, 2)
+        text = disassemble(hart.fetch(pc), pc, hart.xlen) if there else "no RAM there"
+        return " ".join(part for part in (f"{pc:#x}", self.boot.where(pc), f"[{text}]") if part)
+
+    def close(self) -> None:
+        """Close the devices' files; raises OSError if what waits there cannot be written."""
+        self.files.close()
 
 
 def parse_ram(text: str) -> int:
@@ -76,7 +95,14 @@ def parse_ram(text: str) -> int:
 
 def open_session(config: SessionConfig) -> Session:
     """Build everything; raises InputError with one line for whatever cannot be used."""
-    devices = make_devices(config.devices, SLOTS, config.output, config.entropy)
+    with ExitStack() as files:  # closes them if something else is wrong
+        session = _open(config, files)
+        session.files = files.pop_all()
+    return session
+
+
+def _open(config: SessionConfig, files: ExitStack) -> Session:
+    devices = make_devices(config.devices, SLOTS, config.output, config.entropy, files)
     xlen = config.xlen or guess_xlen(config.boot) or 64
     if xlen == 32 and config.ram_size > 2 << 30:
         raise InputError(f"--ram {config.ram_size >> 20}M: an rv32 machine has at most 2G")
@@ -100,7 +126,7 @@ def open_session(config: SessionConfig) -> Session:
         boot.restart()
 
     machine.on_reset(restart)
-    return Session(machine, boot, transports)
+    return Session(machine, boot, transports, files)
 
 
 def mount(machine: Machine, slot: int, device: Device | None) -> MmioTransport:
