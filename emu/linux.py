@@ -38,6 +38,18 @@ def linux_header(data: bytes) -> LinuxHeader | None:
     return LinuxHeader(text_offset, image_size) if magic2 == MAGIC2 else None
 
 
+def check_size(header: LinuxHeader, size: int, name: str) -> None:
+    """Raises InputError for a kernel whose file is less than half of what it takes in memory: it was cut.
+
+    Only the memory that is zero at the start (BSS) is not in the file, and Linux has little of it.
+    """
+    if header.is_for_s_mode and size < header.image_size // 2:
+        raise InputError(
+            f"{name}: truncated: {size} bytes, and its header says that it takes {header.image_size} in memory "
+            "(a kernel that is so runs with --load-address)"
+        )
+
+
 def check_whole(data: bytes, name: str) -> None:
     """Raises InputError for an EFI stub kernel that ends before its last section does; others do not say."""
     if data[:2] != b"MZ" or len(data) < HEADER.size:

@@ -9,7 +9,7 @@ from pathlib import Path
 from emu.elf import ELF32, ELF64, Image, Segment, parse_elf, read_file
 from emu.elf import MAGIC as ELF_MAGIC
 from emu.errors import InputError
-from emu.linux import check_whole, linux_header
+from emu.linux import check_size, check_whole, linux_header
 from emu.memory import Ram
 from emu.unpack import beginning, is_zboot, unpack
 
@@ -57,6 +57,8 @@ def read_kernel(path: str | Path, ram: Ram, offset: int) -> Image:
     """As `read_image`, with Linux where its header says, an ELF too; others go `offset` bytes into RAM."""
     data = _read(path, ram)
     header = linux_header(data)
+    if header is not None:
+        check_size(header, len(data), str(path))
     image = _parse(data, path, ram.base + (header.text_offset if header and header.text_offset else offset))
     header = linux_header(image.segments[0].data)
     if header is not None and header.is_for_s_mode:

@@ -29,9 +29,11 @@ POWER_OFF, REBOOT = ON.format(0), ON.format(1)
 def linux(code: str, xlen: int, text_offset: int | None = None) -> bytes:
     """A kernel with the header of Linux, which begins with a jump behind itself."""
     offset = OFFSET[xlen] if text_offset is None else text_offset
-    header = struct.pack("<I4xQQQII16s4sI", 0x0400006F, offset, 8 * MIB, 0, 2, 0, b"RISCV", b"RSC\x05", 0)
+    body = assemble(code, xlen)
+    size = 64 + len(body) + 50  # with what is zero at the start
+    header = struct.pack("<I4xQQQII16s4sI", 0x0400006F, offset, size, 0, 2, 0, b"RISCV", b"RSC\x05", 0)
     assert len(header) == 64
-    return header + assemble(code, xlen)
+    return header + body
 
 
 def start(kernel: bytes, xlen: int, tmp_path: Path, bios: str = "") -> Machine:
@@ -126,6 +128,7 @@ def test_what_does_not_go_together_is_named(tmp_path: Path) -> None:
         (lambda packed: packed[:-20], "truncated: the gzip stream does not end"),
         (lambda packed: packed[:-8] + bytes(8), "corrupt: incorrect data check"),
         (lambda packed: gzip.compress(bytes(33 * MIB)), "unpacks to more than RAM's 32 MiB"),
+        (lambda packed: gzip.compress(linux("nop\n" * 500, 64)[:900]), "truncated: 900 bytes, and its header says "),
     ],
 )
 def test_a_packed_kernel_that_cannot_be_used_is_one_line(spoil: Change, message: str, tmp_path: Path) -> None:

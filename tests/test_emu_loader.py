@@ -105,12 +105,21 @@ def test_an_elf_segment_outside_ram_is_refused(tmp_path: Path) -> None:
 
 def test_a_kernel_goes_where_its_header_says_or_where_linux_wants_it(tmp_path: Path) -> None:
     kernel, boot_loader = tmp_path / "Image", tmp_path / "u-boot.bin"
-    kernel.write_bytes(linux_header(6 * MIB, 9 * MIB) + b"code")
+    kernel.write_bytes(linux_header(6 * MIB, 9 * MIB) + bytes(5 * MIB))
     boot_loader.write_bytes(b"code")
     memory = ram()
     for path, start, room in ((kernel, 6 * MIB, 9 * MIB), (boot_loader, 2 * MIB, 4)):
         image = read_kernel(path, memory, 2 * MIB)
         assert (image.entry, image.start, kernel_room(image)) == (BASE + start, BASE + start, room)
+
+
+def test_a_kernel_that_was_cut_is_named_unless_it_is_put_somewhere_by_hand(tmp_path: Path) -> None:
+    path = tmp_path / "Image"
+    path.write_bytes(linux_header(2 * MIB, 9 * MIB) + bytes(4 * MIB))
+    message = f"{path}: truncated: {4 * MIB + 64} bytes, and its header says that it takes {9 * MIB} in memory"
+    with pytest.raises(InputError, match="^" + re.escape(message)):
+        read_kernel(path, ram(), 0)
+    assert kernel_room(read_image(path, BASE + 2 * MIB, ram())) == 9 * MIB
 
 
 @pytest.mark.parametrize("linked_at", [0, BASE, 0xFFFFFFFF80000000])
@@ -135,7 +144,7 @@ def test_an_elf_of_linux_that_is_in_its_place_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("offset", "xlen"), [(2 * MIB, 64), (4 * MIB, 32), (0, None)])
 def test_a_linux_kernel_for_s_mode_says_what_it_is_for(offset: int, xlen: int | None, tmp_path: Path) -> None:
     path = tmp_path / "Image.gz"
-    path.write_bytes(gzip.compress(linux_header(offset, MIB) + b"code"))
+    path.write_bytes(gzip.compress(linux_header(offset, 100) + b"code"))
     assert image_xlen(path) == xlen
     assert is_linux(read_kernel(path, ram(), 0)) is (xlen is not None)
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import pty
-import select
 import signal
-import subprocess
 import termios
 import time
 from collections.abc import Iterator
@@ -14,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from asm import assemble
-from cli import COMMAND, ENVIRONMENT, virtscope
+from cli import virtscope
+from screen import Screen
 
 from tui.terminal import Keys
 
@@ -43,51 +41,11 @@ CTRL_A, CTRL_C = b"\x01", b"\x03"
 CTRL_C_PLUS_1 = b"\x04"
 
 
-class Screen:
-    """`virtscope run` of a guest that echoes, on a pty."""
-
-    def __init__(self, image: Path) -> None:
-        self.main, self.side = pty.openpty()
-        self.before = termios.tcgetattr(self.side)
-        command = [*COMMAND, "run", str(image), "--timeout", "20"]
-        self.process = subprocess.Popen(
-            command, stdin=self.side, stdout=self.side, stderr=self.side, env=ENVIRONMENT, start_new_session=True
-        )
-        self.shown = b""
-
-    def type(self, data: bytes) -> None:
-        os.write(self.main, data)
-
-    def wait_for(self, text: bytes, seconds: float = 10.0) -> None:
-        end = time.monotonic() + seconds
-        while text not in self.shown:
-            ready, _, _ = select.select([self.main], [], [], max(0.0, end - time.monotonic()))
-            assert ready, f"{text!r} did not come, only {self.shown!r}"
-            self.shown += os.read(self.main, 4096)
-
-    @property
-    def local_flags(self) -> int:
-        flags: int = termios.tcgetattr(self.side)[3]
-        return flags
-
-    def ended(self) -> int:
-        """The exit code; the terminal has to be as it was."""
-        code = self.process.wait(10)
-        assert termios.tcgetattr(self.side) == self.before
-        return code
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self.main)
-        os.close(self.side)
-
-
 @pytest.fixture
 def screen(tmp_path: Path) -> Iterator[Screen]:
     image = tmp_path / "echo.bin"
     image.write_bytes(assemble(ECHO))
-    shown = Screen(image)
+    shown = Screen(image, "--timeout", "20")
     try:
         shown.wait_for(b">")
         yield shown
@@ -135,7 +93,7 @@ def test_a_signal_restores_the_terminal_too(screen: Screen, number: signal.Signa
 def test_a_terminal_that_hangs_up_ends_the_run(tmp_path: Path) -> None:
     image = tmp_path / "sleeps.bin"
     image.write_bytes(assemble("li t0, 0x10000000\nli t1, 62\nsb t1, 0(t0)\nl:\nwfi\nj l"))
-    screen = Screen(image)
+    screen = Screen(image, "--timeout", "20")
     os.close(screen.side)
     screen.wait_for(b">")
     os.close(screen.main)

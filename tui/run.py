@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import sys
@@ -101,8 +102,14 @@ def run(args: argparse.Namespace) -> int:
             typist.push()
             return bool(ended)
 
-        end = machine.run(args.timeout, until=interrupted)
-        machine.uart.flush()
+        try:
+            end = machine.run(args.timeout, until=interrupted)
+            machine.uart.flush()
+        except OSError as error:
+            if error.errno != errno.EIO or not interactive:
+                raise
+            end = End.UNTIL  # the terminal was closed; its SIGHUP is late, or for the shell
+            ended.append(128 + signal.SIGHUP)
     code = report(session, end, ended, args.timeout)
     if script is not None and script.waiting and end is not End.UNTIL:
         _tell(script.waiting)
