@@ -183,6 +183,26 @@ def test_the_real_time_clock_is_repeatable_where_time_is_virtual() -> None:
     assert machine.hart.core.x[11] << 32 | machine.hart.core.x[10] & 0xFFFFFFFF == 1_767_225_600 * 10**9
 
 
+@XLEN
+def test_semihosting_tells_the_machines_time_and_no_other(xlen: int) -> None:
+    call = "slli zero, zero, 31\nebreak\n.word 0x40705013\n"
+    program = f"li a0, 0x11\n{call}mv s1, a0\nli a0, 0x10\n{call}mv s2, a0\n" + EXIT  # SYS_TIME, SYS_CLOCK
+    machine = Machine(MachineConfig(xlen, 1 << 20, semihosting=True))
+    machine.ram.write(RAM_BASE, assemble(program, xlen))
+    machine.hart.reset(RAM_BASE)
+    assert machine.run(5) is End.EXIT
+    assert (machine.hart.core.x[9], machine.hart.core.x[18]) == (1_767_225_600, 0)
+
+
+def test_a_post_that_is_not_urgent_waits_until_the_machine_comes_back() -> None:
+    machine = machine_with("li t1, 1000000\nloop: addi t1, t1, -1\nbnez t1, loop\nwfi\nstay: j stay")
+    seen: list[int] = []
+    machine.waits_for_input = True
+    machine.post(lambda: machine.post(lambda: seen.append(machine.hart.core.x[6]), soon=False))
+    machine.run(10, until=lambda: bool(seen))
+    assert seen == [0], "it was done in WFI, not in the loop"
+
+
 def test_a_post_wakes_a_waiting_machine_at_once() -> None:
     machine = machine_with("loop: wfi\nj loop")
     machine.waits_for_input = True
