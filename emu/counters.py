@@ -36,9 +36,13 @@ class Counter:
 
 
 class Counters:
-    """mcycle and minstret with their shadows for S and U mode. One instruction takes one cycle."""
+    """mcycle and minstret with their shadows for S and U mode. One instruction takes one cycle.
 
-    def __init__(self, core: Core, csrs: Csrs, instructions: Callable[[], int]) -> None:
+    `engine`: see `withhold`.
+    """
+
+    def __init__(self, core: Core, csrs: Csrs, instructions: Callable[[], int], engine: Any) -> None:
+        withhold(engine, core.xlen)
         self._core = core
         self.cycle, self.instret = Counter(instructions), Counter(instructions)
         for bit, counter in ((CYCLE, self.cycle), (INSTRET, self.instret)):

@@ -33,7 +33,7 @@ from unicorn.unicorn_py3.unicorn import MMIO_READ_CFUNC, MMIO_WRITE_CFUNC, uclib
 from emu import native
 from emu.bus import MASKS, Region
 from emu.clock import ClockWords
-from emu.counters import Counters, withhold
+from emu.counters import Counters
 from emu.csr import Csrs
 from emu.decode import is_wide
 from emu.exceptions import Exceptions
@@ -74,8 +74,7 @@ class Hart:
         self.core = find_core(self.uc, rc, UC_HOOK_INTR, xlen, ram)
         self.pace = self._make_pace(words)
         self.exceptions = Exceptions(self.core, ram, Csrs(self.core, time), self._flush_tlb, self.pace.fetch)
-        self.counters = Counters(self.core, self.exceptions.csrs, lambda: self.instructions)
-        withhold(uclib, xlen)
+        self.counters = Counters(self.core, self.exceptions.csrs, lambda: self.instructions, uclib)
         self._running = False
         self._stop_requested = False
         self._entered = False
