@@ -75,9 +75,7 @@ class Hart:
         self.pace = self._make_pace(words)
         self.exceptions = Exceptions(self.core, ram, Csrs(self.core, time), self._flush_tlb, self.pace.fetch)
         self.counters = Counters(self.core, self.exceptions.csrs, lambda: self.instructions, uclib)
-        self._running = False
-        self._stop_requested = False
-        self._entered = False
+        self._running = self._stop_requested = self._entered = False
         self._fault: tuple[Cause, int, int] | None = None
         self._failure: BaseException | None = None
         self._callbacks: list[Any] = []  # the engine holds their addresses only
@@ -90,8 +88,8 @@ class Hart:
             self.uc.hook_add(UC_HOOK_INTR, self._on_exception)
             return CountPace(self.core, self.ram, *find_counter(self.uc, self.ram))
         stop = ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value or 0
-        engine = self.uc._uch.value
-        pace = BlockPace(library, self.core, self.ram, self._ram_address, engine, stop, self._take, words)
+        uch = self.uc._uch
+        pace = BlockPace(library, self.core, self.ram, self._ram_address, uch.value, stop, self._take, words)
         for kind, callback in (
             (UC_HOOK_BLOCK, library.vs_block),
             (UC_HOOK_EDGE_GENERATED, library.vs_translated),
@@ -99,9 +97,7 @@ class Hart:
         ):
             hook = ctypes.c_size_t()
             address, everywhere = ctypes.cast(callback, ctypes.c_void_p), (ctypes.c_uint64(1), ctypes.c_uint64(0))
-            status = uclib.uc_hook_add(
-                self.uc._uch, ctypes.byref(hook), kind, address, ctypes.byref(pace.state), *everywhere
-            )
+            status = uclib.uc_hook_add(uch, ctypes.byref(hook), kind, address, ctypes.byref(pace.state), *everywhere)
             if status != UC_ERR_OK:
                 raise UcError(status)  # type: ignore[no-untyped-call]  # no types there
         return pace

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from named_guests import guest
 
-from emu.console import GuestConsole
 from emu.machine import End
 from emu.trace import Event, Unimplemented
 from tui.cache import guest_folder
@@ -35,10 +34,10 @@ def test_a_kernel_built_here_uses_every_device_breaks_no_rule_and_powers_off(
     assert session.machine.config.xlen == xlen
     events: list[Event] = []
     session.machine.trace.subscribe(events.append)
-    console = GuestConsole(session.machine)
-    assert session.machine.run(SECONDS) is End.EXIT, console.output[-500:].decode(errors="replace")
+    console = session.machine.uart
+    assert session.machine.run(SECONDS) is End.EXIT, console.transcript[-500:].decode(errors="replace")
     assert session.machine.exit_code == 0
-    text = console.output.decode(errors="replace")
+    text = console.transcript.decode(errors="replace")
     assert ("OpenSBI v" in text) == (name != "small-linux")
     for line in (
         rf"@@userspace up=[\d.]+ rv{xlen}", r"@@version Linux version 6\.12\..*",
