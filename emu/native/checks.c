@@ -1,6 +1,6 @@
 /* The engine calls a function after each load and store, to see if it has to stop:
 
-     movabs $uc, %rdi; xor %esi, %esi; call helper_check_exit_request
+     mov $uc, %rdi; xor %esi, %esi; call helper_check_exit_request
 
    That takes longer than most of the loads. The function only looks whether a word of the engine's state is negative,
    and the state is where %rbp points: these calls are overwritten by the comparison, with the call behind it. */
@@ -12,12 +12,12 @@
 
 #if defined(__x86_64__) && defined(__linux__)
 
-enum { BEFORE_CALL = 12, LONGEST_SITE = 18, STUB_SIZE = 4096, BYTES_PER_INSTRUCTION = 80 };
+enum { LONGEST_SITE = 18, BYTES_PER_INSTRUCTION = 80 };
 
 /* Sets exit_word from the function's own code; 0 if it is not the one that is known. */
-static int understand(struct state *s, const uint8_t *check) {
+static int understand(struct state *s) {
+  const uint8_t *check = s->check, *cpu;
   int32_t cpu_at, word_at;
-  const uint8_t *cpu;
   if (!has(check, "\x4c\x8b\x87", 3) ||                        /* mov cpu_at(%rdi), %r8 */
       !has(check + 7, "\x41\x8b\x80", 3) ||                    /* mov word_at(%r8), %eax */
       !has(check + 14, "\x85\xc0\x79\x04\x85\xf6\x74", 7) ||   /* negative, and %esi 0: go on below */
@@ -31,19 +31,35 @@ static int understand(struct state *s, const uint8_t *check) {
 
 static int reaches(const uint8_t *from, const uint8_t *to) { return to - from == (int32_t)(to - from); }
 
-/* A page near the engine's code that jumps to the check with its arguments. */
-static int make_stub(struct state *s, const uint8_t *near) {
+/* movabs $uc, %rdi, or what at_limit returned; xor %esi, %esi; movabs $check, %rax; jmp *%rax: to the check, which
+   finds the block by the address that it will return to. */
+static void jump_to_check(const struct state *s, uint8_t *to) {
+  uint64_t check = (uint64_t)s->check;
+  memcpy(to, "\x33\xf6\x48\xb8", 4), memcpy(to + 4, &check, 8), memcpy(to + 12, "\xff\xe0", 2);
+}
+
+static void write_stubs(struct state *s, uint8_t *page) {
+  uint64_t uc = (uint64_t)s->uc;
+  memcpy(page, "\x48\xbf", 2), memcpy(page + 2, &uc, 8);
+  jump_to_check(s, page + 10);
+  uint8_t *limit = page + LIMIT_STUB; /* sub $8, %rsp; call *at_limit(%rdi); add $8, %rsp; mov %rax, %rdi */
+  memcpy(limit, "\x48\x83\xec\x08\xff\x57\x20\x48\x83\xc4\x08\x48\x89\xc7", 14);
+  jump_to_check(s, limit + 14);
+}
+
+/* Whether there is a page of short ways near the engine's code at `near`; `check` is what its blocks call. */
+LOCAL int stubs_near(struct state *s, const uint8_t *near, const uint8_t *check) {
+  if (s->stub)
+    return check == s->check && reaches(near, s->stub);
   for (long away = 1; away < 64; away++) {
     uint8_t *wish = (uint8_t *)(((uintptr_t)near & ~0xfffull) - (uintptr_t)away * (24 << 20));
     uint8_t *page = mmap(wish, STUB_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED)
       return 0;
     if (reaches(near, page - (1l << 30)) && reaches(near, page + (1l << 30))) { /* the code grows, too */
-      uint64_t uc = (uint64_t)s->uc, check = (uint64_t)s->check;
-      memcpy(page, "\x48\xbf", 2), memcpy(page + 2, &uc, 8);                 /* movabs $uc, %rdi */
-      memcpy(page + 10, "\x33\xf6\x48\xb8", 4), memcpy(page + 14, &check, 8); /* xor %esi, %esi; movabs $check, %rax */
-      memcpy(page + 22, "\xff\xe0", 2);                                      /* jmp *%rax */
       s->stub = page;
+      s->check = check;
+      write_stubs(s, page);
       return mprotect(page, STUB_SIZE, PROT_READ | PROT_EXEC) == 0;
     }
     munmap(page, STUB_SIZE);
@@ -52,24 +68,22 @@ static int make_stub(struct state *s, const uint8_t *near) {
 }
 
 /* Overwrite the checks in the code of a block of `n` instructions that goes on at `at`. */
-LOCAL void shorten_checks(struct state *s, uint8_t *at, const uint8_t *check, uint32_t n) {
-  if (s->checking == 0) {
-    s->check = check;
-    s->checking = understand(s, check) && make_stub(s, at) ? 1 : 2;
-  }
-  if (s->checking == 2 || check != s->check)
+LOCAL void shorten_checks(struct state *s, uint8_t *at, uint32_t n) {
+  if (s->checking == 0)
+    s->checking = understand(s) ? 1 : 2;
+  if (s->checking == 2)
     return;
   for (uint8_t *end = at + n * BYTES_PER_INSTRUCTION; at < end; at++) {
     at = memchr(at, 0xf6, (size_t)(end - at));
     if (!at)
       return;
     const uint8_t *function;
-    uint8_t *site = at + 1 - BEFORE_CALL;
+    uint8_t *site;
     unsigned size;
-    if (at[-1] != 0x33 || !has(site, "\x48\xbf", 2) || !has64(site + 2, (uint64_t)s->uc) ||
-        !(size = call(at + 1, &function)) || function != check || !reaches(at, s->stub))
+    if (at[-1] != 0x33 || !(site = move_before(at - 1, RDI, (uint64_t)s->uc)) || !(size = call(at + 1, &function)) ||
+        function != s->check)
       continue;
-    size += BEFORE_CALL;
+    size += (unsigned)(at + 1 - site);
     uint8_t code[LONGEST_SITE], *to = code;
     int32_t exit_word = (int32_t)s->exit_word;
     if (exit_word == (int8_t)exit_word)
@@ -92,8 +106,11 @@ void vs_release(struct state *s) {
 
 #else
 
-LOCAL void shorten_checks(struct state *s, uint8_t *at, const uint8_t *check, uint32_t n) {
-  (void)s, (void)at, (void)check, (void)n;
+LOCAL void shorten_checks(struct state *s, uint8_t *at, uint32_t n) { (void)s, (void)at, (void)n; }
+
+LOCAL int stubs_near(struct state *s, const uint8_t *near, const uint8_t *check) {
+  (void)s, (void)near, (void)check;
+  return 0;
 }
 
 void vs_release(struct state *s) { (void)s; }

@@ -39,7 +39,7 @@ struct state {
   struct clock *clock;                 /* NULL: Python reads the time */
   uint64_t inlining;                   /* 0: not known yet, 1: code can be changed, 2: it cannot, or must not */
   uint64_t checking;                   /* the same for the checks after loads and stores */
-  const uint8_t *check, *stub;         /* the engine's check, and a short way to it */
+  const uint8_t *check, *stub;         /* the engine's check, and the page with short ways to it */
   int64_t exit_word;                   /* what it looks at, from x */
   void *x;                             /* x0 to x31, at the beginning of the engine's own state; words of xlen bits: */
   void *core_pc, *satp, *mstatus, *medeleg, *stvec, *sepc, *scause, *stval, *badaddr, *reservation, *mcounteren,
@@ -74,7 +74,13 @@ LOCAL const uint8_t *make_inline(struct state *s, uint8_t *back, uint64_t addres
 LOCAL int has(const uint8_t *at, const char *bytes, size_t n);
 LOCAL int has64(const uint8_t *at, uint64_t value);
 LOCAL unsigned call(const uint8_t *at, const uint8_t **function);
-LOCAL void shorten_checks(struct state *s, uint8_t *at, const uint8_t *check, uint32_t n);
+enum { STUB_SIZE = 4096, LIMIT_STUB = 64 }; /* where in the page the way to at_limit is; the one to check comes first */
+
+enum { RDI = 7 };
+
+LOCAL uint8_t *move_before(uint8_t *end, unsigned reg, uint64_t value);
+LOCAL int stubs_near(struct state *s, const uint8_t *near, const uint8_t *check);
+LOCAL void shorten_checks(struct state *s, uint8_t *at, uint32_t n);
 uint64_t vs_break(struct state *s, uint64_t pc);
 
 #endif

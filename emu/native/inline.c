@@ -4,8 +4,9 @@
      mov $uc, %rdi; mov $address, %rsi; mov $size, %edx; mov $state, %rcx; call vs_block
      mov $uc, %rdi; xor %esi, %esi; call helper_check_exit_request
 
-   (call offset, or call *offset(%rip) where the function is too far away.) They are overwritten, from the first move to %rdi, by a comparison and an addition; the second call is left for the
-   case that the limit is reached. A block that does not look like this to the byte keeps its calls. */
+   (call offset, or call *offset(%rip) where the function is too far away.) They are overwritten, from the first move to
+   %rdi, by a comparison and an addition, with one short call for the case that the limit is reached. A block that does
+   not look like this to the byte keeps its calls. */
 
 #define _GNU_SOURCE
 #include "helper.h"
@@ -14,7 +15,7 @@
 
 #if defined(__x86_64__) && defined(__linux__)
 
-enum { RCX = 1, RSI = 6, RDI = 7, LIMIT = 0, TOTAL = 8, BEFORE = 16, BLOCK = 24, AT_LIMIT = 32 };
+enum { RCX = 1, RSI = 6, LIMIT = 0, TOTAL = 8, BEFORE = 16, BLOCK = 24, AT_LIMIT = 32 };
 _Static_assert(offsetof(struct state, limit) == LIMIT && offsetof(struct state, total) == TOTAL &&
                offsetof(struct state, before) == BEFORE && offsetof(struct state, block) == BLOCK &&
                offsetof(struct state, at_limit) == AT_LIMIT, "the offsets in the code that is made");
@@ -49,7 +50,7 @@ static unsigned move(const uint8_t *at, unsigned reg, uint64_t value) {
 }
 
 /* Where that move begins if it ends at `end`, or NULL. */
-static uint8_t *move_before(uint8_t *end, unsigned reg, uint64_t value) {
+LOCAL uint8_t *move_before(uint8_t *end, unsigned reg, uint64_t value) {
   static const unsigned char lengths[] = { 10, 7, 5 };
   for (unsigned i = 0; i < sizeof lengths; i++)
     if (move(end - lengths[i], reg, value) == lengths[i])
@@ -108,13 +109,16 @@ static uint8_t *calls(const struct state *s, uint8_t *back, uint64_t address, ui
 /* Puts the count into the block that called vs_block; `back` is behind that call. Returns where to go on. */
 LOCAL const uint8_t *make_inline(struct state *s, uint8_t *back, uint64_t address, uint32_t size, uint32_t n) {
   uint8_t code[64], *to = code, *at = calls(s, back, address, size);
-  unsigned engine = move(back, RDI, (uint64_t)s->uc), kept;
+  unsigned engine = move(back, RDI, (uint64_t)s->uc), last;
   const uint8_t *check;
-  if (!at || !engine || !has(back + engine, "\x33\xf6", 2) || !(kept = call(back + engine + 2, &check)))
+  if (!at || !engine || !has(back + engine, "\x33\xf6", 2) || !(last = call(back + engine + 2, &check)))
     return back;
-  kept += 2; /* xor %esi, %esi and the call */
-  uint8_t *end = back + engine + kept;
+  uint8_t *end = back + engine + 2 + last;
   unsigned room = (unsigned)(end - at);
+  if (s->inlining == 0)
+    s->inlining = writable(at) && stubs_near(s, at, check) ? 1 : 2;
+  if (s->inlining == 2 || !stubs_near(s, at, check))
+    return back;
   int64_t near = (int64_t)((uint64_t)s - (uint64_t)(at + 7));
   if (near == (int32_t)near) {                                               /* lea state, %rdi */
     int32_t offset = (int32_t)near;
@@ -133,18 +137,15 @@ LOCAL const uint8_t *make_inline(struct state *s, uint8_t *back, uint64_t addres
   unsigned stored = store_block(s, at, address, to);
   to += stored;
   uint8_t *slow = to + 2;
-  if (!stored || slow - code + 6 > (long)room - kept)
+  if (!stored || slow - code + 5 > (long)room)
     return back;
   jump[-1] = (uint8_t)(slow - jump);
   to[0] = 0xeb, to[1] = (uint8_t)(room - (unsigned)(slow - code));           /* jmp end */
-  memcpy(slow, "\xff\x57\x20\x48\x89\xc7", 6), to = slow + 6;                /* call *at_limit; mov %rax, %rdi */
-  memset(to, 0x90, (size_t)(code + room - kept - to));
-  if (s->inlining == 0)
-    s->inlining = writable(at) ? 1 : 2;
-  if (s->inlining == 2)
-    return back;
-  memcpy(at, code, room - kept);
-  shorten_checks(s, end, check, n);
+  int32_t stub = (int32_t)(s->stub + LIMIT_STUB - (at + (slow - code) + 5));
+  slow[0] = 0xe8, memcpy(slow + 1, &stub, 4), to = slow + 5;                 /* call the way to at_limit */
+  memset(to, 0x90, (size_t)(code + room - to));
+  memcpy(at, code, room);
+  shorten_checks(s, end, n);
   return end;
 }
 
