@@ -16,7 +16,8 @@ from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 class Event:
     """Base of every event. `publish` stamps `seq` (0, 1, 2, ...), `time` (instructions since reset) and `pc`.
 
-    `where` is the symbol and source line at `pc`, filled in by whoever knows the image; empty if nobody does.
+    `where` is the symbol and source line at `pc`, `insn` the instruction there, filled in by whoever knows the image;
+    empty if nobody does.
     """
 
     kind: ClassVar[str] = "event"
@@ -27,6 +28,7 @@ class Event:
     time: int = field(default=0, init=False)
     pc: int = field(default=0, init=False)
     where: str = field(default="", init=False)
+    insn: str = field(default="", init=False)
 
     def __init_subclass__(cls) -> None:
         # dataclass(slots=True) creates each class twice; the second is the one that stays
@@ -144,10 +146,11 @@ def event_from_json(data: Any) -> Event:
     stamps = {name: arguments.pop(name) for name in ("seq", "time", "pc")}
     event = cls(**arguments)
     event.seq, event.time, event.pc = stamps["seq"], stamps["time"], stamps["pc"]
-    where = data.get("where", "")
-    if not isinstance(where, str):
-        raise ValueError(f"field where: {where!r} is not of type str")
-    event.where = where
+    for name in ("where", "insn"):
+        text = data.get(name, "")
+        if not isinstance(text, str):
+            raise ValueError(f"field {name}: {text!r} is not of type str")
+        setattr(event, name, text)
     return event
 
 
@@ -156,7 +159,7 @@ def _plan(kind: str) -> tuple[tuple[str, str, Any], ...]:
     """The fields of an event as (attribute, JSON key, type)."""
     cls = Event.kinds[kind]
     hints = get_type_hints(cls)
-    names = [f.name for f in fields(cls) if f.name != "where"]
+    names = [f.name for f in fields(cls) if f.name not in ("where", "insn")]
     return tuple((name, "text" if name == "detail" else name, hints[name]) for name in names)
 
 

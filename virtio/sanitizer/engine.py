@@ -1,0 +1,115 @@
+"""Brings events and rules together: a subscriber of a trace, or a reader of a recording. Judges from events alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from emu.trace import Event, RegisterAccess
+from virtio.events import SpecViolation, StatusChanged
+from virtio.sanitizer.chapter import ALL, Answer, Chapter, Key
+from virtio.sanitizer.chapters import CHAPTERS
+from virtio.sanitizer.findings import Finding, Findings
+from virtio.sanitizer.slot import Slot
+from virtio.sanitizer.table import ADVICE, DEVICE, rules
+
+PREFIX = "virtio"
+"""Slots are called `virtio0` (nothing in it) or `virtio0-rng`."""
+
+
+class Asked(NamedTuple):
+    """A rule and the method of a chapter that judges it."""
+
+    rule: str
+    judge: Callable[[Event], Answer]
+
+
+class Watch:
+    """One device: its state, its chapters, and which of their methods an event concerns."""
+
+    def __init__(self, source: str, wanted: Callable[[str], bool]) -> None:
+        self.slot = Slot(source)
+        self.chapters: list[Chapter] = [make(self.slot) for make in CHAPTERS]
+        self.asked: dict[Key, list[Asked]] = {}
+        self.told: dict[Key, list[Callable[[Event], object]]] = {}
+        for chapter in self.chapters:
+            for name, key, attribute in chapter.rule_methods:
+                if wanted(name):
+                    self.asked.setdefault(key, []).append(Asked(name, getattr(chapter, attribute)))
+            for key, attribute in chapter.follow_methods:
+                self.told.setdefault(key, []).append(getattr(chapter, attribute))
+
+    def keys(self, event: Event) -> tuple[Key, ...]:
+        """What the event is called in `asked` and `told`."""
+        if isinstance(event, RegisterAccess):
+            return (event.op, event.name), (event.op, ALL)
+        return (("", event.kind),)
+
+    def reset(self) -> None:
+        for chapter in self.chapters:
+            chapter.reset()
+
+
+class Sanitizer:
+    """Call it with every event. `findings` holds what was found; `on_finding(finding)` hears of each new one.
+
+    `advice`: report SHOULD rules too. `strict`: report what only a strict profile does. `explain(event)` gives the
+    instruction at an event's pc, and symbol and line, for whoever knows the image; a recording has them already.
+    """
+
+    def __init__(
+        self,
+        on_finding: Callable[[Finding], object] = lambda finding: None,
+        *,
+        advice: bool = False,
+        strict: bool = False,
+        explain: Callable[[Event], tuple[str, str]] = lambda event: (event.insn, event.where),
+    ) -> None:
+        self.findings = Findings()
+        self.on_finding = on_finding
+        self._rules = rules()
+        self._advice, self._strict = advice, strict
+        self._explain = explain
+        self._watches: dict[str, Watch] = {}
+
+    def wanted(self, name: str) -> bool:
+        """Whether findings of this rule are reported."""
+        rule = self._rules[name]
+        return (self._advice or rule.severity != ADVICE) and (self._strict or not rule.strict)
+
+    def __call__(self, event: Event) -> None:
+        if not event.source.startswith(PREFIX):
+            return
+        watch = self._watches.get(event.source)
+        if watch is None:
+            watch = self._watches[event.source] = Watch(event.source, self.wanted)
+        if isinstance(event, SpecViolation):
+            rule = self._rules.get(event.rule)
+            if rule is not None and rule.by == DEVICE and self.wanted(event.rule):
+                self._found(watch, event.rule, event.message, event)
+            return
+        keys = watch.keys(event)
+        for key in keys:
+            for asked in watch.asked.get(key, ()):
+                answer = asked.judge(event)
+                if answer:
+                    for message in (answer,) if isinstance(answer, str) else answer:
+                        self._found(watch, asked.rule, message, event)
+        for key in keys:
+            for method in watch.told.get(key, ()):
+                method(event)
+        if isinstance(event, StatusChanged) and event.new == 0:
+            watch.reset()
+        watch.slot.follow(event)
+
+    def _found(self, watch: Watch, name: str, message: str, event: Event) -> None:
+        place = (name, event.source, event.pc)
+        if self.findings.again(place):
+            return
+        insn, where = self._explain(event)
+        history = tuple(e.text for e in watch.slot.history)
+        finding = Finding(
+            self._rules[name], event.source, message, event.seq, event.time, event.pc, where, insn, history=history
+        )
+        if self.findings.add(finding):
+            self.on_finding(finding)

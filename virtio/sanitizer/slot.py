@@ -1,0 +1,126 @@
+"""What is known of one device from its events alone: the state that every chapter may look at."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from emu.trace import Event, InterruptLine, RegisterAccess
+from virtio.events import (
+    ChainPopped,
+    ChainUsed,
+    FeaturesNegotiated,
+    InterruptStatusChanged,
+    QueueConfigured,
+    StatusChanged,
+)
+from virtio.spec import DeviceId, Feature
+
+HISTORY = 12
+"""How many of a device's last events a finding shows."""
+KINDS = {
+    "net": DeviceId.NETWORK, "blk": DeviceId.BLOCK, "console": DeviceId.CONSOLE, "rng": DeviceId.ENTROPY,
+}  # fmt: skip
+"""What a slot's name ends in -> which device it has."""
+
+
+@dataclass(slots=True)
+class QueueState:
+    """One queue as its events tell: `size` and areas as configured last, `out` the chains the device has, by head."""
+
+    index: int
+    ready: bool = False
+    size: int = 0
+    descriptor_area: int = 0
+    driver_area: int = 0
+    device_area: int = 0
+    last_avail: int = 0
+    used_idx: int = 0
+    out: dict[int, ChainPopped] = field(default_factory=dict)
+
+    def stop(self) -> None:
+        """Positions count from 0 again, and nothing is outstanding."""
+        self.ready = False
+        self.last_avail = self.used_idx = 0
+        self.out = {}
+
+
+class Slot:
+    """A device as its driver has left it before the present event.
+
+    `status` is the Status register, `accepted` what the driver wrote to DriverFeatures, by word; `negotiated` the
+    features both agreed on (0 before). `device_sel`, `driver_sel` and `queue_sel` are the selectors, None if never
+    written since the last reset. `interrupt` is InterruptStatus, `line` the wire.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        kind = source.partition("-")[2]
+        self.device_id = KINDS.get(kind, DeviceId.NONE)
+        self.empty = not kind
+        self.history: deque[Event] = deque(maxlen=HISTORY)
+        self.line = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """As after a reset."""
+        self.status = self.negotiated = self.offered = self.interrupt = 0
+        self.accepted: dict[int, int] = {}
+        self.device_sel: int | None = None
+        self.driver_sel: int | None = None
+        self.queue_sel: int | None = None
+        self.queues: dict[int, QueueState] = {}
+
+    def has(self, feature: Feature) -> bool:
+        """Whether `feature` was negotiated."""
+        return bool(self.negotiated >> feature & 1)
+
+    def queue(self, index: int) -> QueueState:
+        """Queue `index`, made when it is first heard of."""
+        found = self.queues.get(index)
+        if found is None:
+            found = self.queues[index] = QueueState(index)
+        return found
+
+    def follow(self, event: Event) -> None:
+        """Take over what `event` changes; called when every rule has seen it."""
+        self.history.append(event)
+        if isinstance(event, RegisterAccess):
+            if event.op == "w":
+                self._written(event)
+        elif isinstance(event, StatusChanged):
+            if event.new == 0:
+                self.reset()
+            self.status = event.new
+        elif isinstance(event, FeaturesNegotiated):
+            self.offered = event.offered
+            self.negotiated = event.accepted if event.ok else 0
+        elif isinstance(event, QueueConfigured):
+            queue = self.queue(event.queue)
+            queue.stop()
+            queue.ready, queue.size = event.ready, event.size
+            queue.descriptor_area, queue.driver_area = event.descriptor_area, event.driver_area
+            queue.device_area = event.device_area
+        elif isinstance(event, ChainPopped):
+            queue = self.queue(event.queue)
+            queue.last_avail = event.avail_idx + 1 & 0xFFFF
+            queue.out[event.head] = event
+        elif isinstance(event, ChainUsed):
+            queue = self.queue(event.queue)
+            queue.used_idx = event.used_idx
+            queue.out.pop(event.head, None)
+        elif isinstance(event, InterruptStatusChanged):
+            self.interrupt = event.status
+        elif isinstance(event, InterruptLine):
+            self.line = event.level
+
+    def _written(self, event: RegisterAccess) -> None:
+        match event.name:
+            case "DeviceFeaturesSel":
+                self.device_sel = event.value
+            case "DriverFeaturesSel":
+                self.driver_sel = event.value
+            case "DriverFeatures":
+                self.accepted[self.driver_sel or 0] = event.value
+            case "QueueSel":
+                self.queue_sel = event.value
