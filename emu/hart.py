@@ -30,7 +30,7 @@ from unicorn.unicorn_const import (
 )
 from unicorn.unicorn_py3.unicorn import MMIO_READ_CFUNC, MMIO_WRITE_CFUNC, uclib
 
-from emu import native
+from emu import hart_state, native
 from emu.bus import MASKS, Region
 from emu.clock import ClockWords
 from emu.counters import Counters
@@ -41,10 +41,8 @@ from emu.halves import Halves
 from emu.memory import Ram
 from emu.pace import BlockPace, CountPace, Pace
 from emu.probe import NOWHERE, find_core, find_counter
-from emu.traps import Cause, Irq, M
-
-SXL_UXL_64 = 0xA << 32
-"""mstatus: S and U mode are 64 bits wide; read-only (3.1.6.3)."""
+from emu.snapshot import State
+from emu.traps import Cause, Irq, M, takes_interrupt
 
 
 class Stop(Enum):
@@ -59,6 +57,8 @@ class Hart:
 
     `words` are those of the clock behind `time`, for whoever can do without Python.
     """
+
+    constants: Any = rc
 
     def __init__(
         self, ram: Ram, xlen: int, time: Callable[[], int] = lambda: 0, words: ClockWords | None = None
@@ -148,19 +148,15 @@ class Hart:
 
     def reset(self, pc: int, a0: int = 0, a1: int = 0, a2: int = 0) -> None:
         """Start at `pc` in M mode with these arguments, as after power-on; RAM stays as it is."""
-        core = self.core
-        core.priv.value = M
-        self.uc.reg_write(rc.UC_RISCV_REG_MSTATUS, 0)
-        if self.xlen == 64:
-            core.mstatus.value |= SXL_UXL_64  # the core leaves 0 there, which is no width
-        self.uc.reg_write(rc.UC_RISCV_REG_SATP, 0)
-        for register in (core.mie, core.medeleg, core.mideleg, core.mcause, core.mtvec, core.stvec):
-            register.value = 0
-        for i in range(1, 32):
-            core.x[i] = 0
-        core.reservation.value = -1
-        core.pc.value = pc
-        core.x[10], core.x[11], core.x[12] = a0, a1, a2
+        hart_state.reset(self, pc, a0, a1, a2)
+
+    def snapshot(self) -> State:
+        """The registers as named numbers; only between two instructions."""
+        return hart_state.snapshot(self)
+
+    def restore(self, state: object) -> None:
+        """Set the registers of a hart that has not run yet; raises BadState."""
+        self.pace.set_instructions(hart_state.restore(self, state))
 
     def run(self, limit: int) -> Stop:
         """Execute at most `limit` instructions. Comes back early for WFI and after `stop()`."""
@@ -232,6 +228,8 @@ class Hart:
         self.uc.reg_write(rc.UC_RISCV_REG_MIP, new)
         core.mip.value = new
         core.priv.value, core.reservation.value = priv, reservation
+        if self._running and takes_interrupt(core):
+            self.pace.end_block()  # blocks that follow each other directly would not look
 
     @property
     def interrupt_pending(self) -> bool:

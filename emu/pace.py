@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from emu.clock import ClockWords
 from emu.core import Core
+from emu.decode import ends_block
 from emu.memory import Ram
 from emu.mmu import fetch
 from emu.native import CORE_WORDS, EXCEPTION, MEMO_BYTES, NativeRegion, State, code_changes
@@ -38,6 +39,9 @@ class Pace(Protocol):
 
     def stop(self) -> None:
         """Let the run come back as soon as can be. From any thread."""
+
+    def end_block(self) -> None:
+        """From a callback: let the run come back behind the present block, where interrupts are taken."""
 
     def route(self, base: int, pairs: bool, load: Any, store: Any) -> tuple[Any, Any, Any]:
         """Callbacks and their data for a device at `base` whose own callbacks (as C functions) are `load`, `store`.
@@ -68,6 +72,7 @@ class CountPace:
         self._limit = limit
         self._base = 0
         self._running = False
+        self._most = self._least = 0
 
     def instructions(self) -> int:
         return self._base + (self._counter.value if self._running else 0)
@@ -76,6 +81,7 @@ class CountPace:
         self._base = count
 
     def begin(self, limit: int) -> int:
+        self._most, self._least = limit, 0
         self._counter.value = 0
         self._running = True
         return limit
@@ -89,7 +95,17 @@ class CountPace:
         return begun, at_limit
 
     def stop(self) -> None:
-        self._limit.value = 0
+        self._limit.value = self._least
+
+    def end_block(self) -> None:
+        pc, left = self._core.pc.value, 0
+        while True:
+            insn = self.fetch(pc)
+            if not insn or ends_block(insn, pc, self._core.xlen):
+                break
+            pc, left = pc + (4 if insn & 3 == 3 else 2), left + 1
+        self._least = min(self._most, self._counter.value + left)  # whatever another thread does meanwhile
+        self._limit.value = self._least
 
     def route(self, base: int, pairs: bool, load: Any, store: Any) -> tuple[Any, Any, Any]:
         return load, store, None
@@ -174,6 +190,8 @@ class BlockPace:
 
     def stop(self) -> None:
         self.state.limit = 0
+
+    end_block = stop
 
     def route(self, base: int, pairs: bool, load: Any, store: Any) -> tuple[Any, Any, Any]:
         address = [ctypes.cast(callback, ctypes.c_void_p).value for callback in (load, store)]
