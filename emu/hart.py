@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from enum import Enum
 from typing import Any
 
 import unicorn.riscv_const as rc
@@ -33,6 +32,7 @@ from unicorn.unicorn_py3.unicorn import MMIO_READ_CFUNC, MMIO_WRITE_CFUNC, uclib
 from emu import hart_state, native
 from emu.bus import MASKS, Region
 from emu.clock import ClockWords
+from emu.config import Stop
 from emu.counters import Counters
 from emu.csr import Csrs
 from emu.decode import is_wide
@@ -45,11 +45,9 @@ from emu.snapshot import State
 from emu.traps import Cause, Irq, M, takes_interrupt
 
 
-class Stop(Enum):
-    """Why `run` came back."""
-
-    LIMIT = "limit"
-    WAITING = "wfi"
+def _done(status: int) -> None:
+    if status != UC_ERR_OK:
+        raise UcError(status)  # type: ignore[no-untyped-call]  # no types there
 
 
 class Hart:
@@ -76,6 +74,7 @@ class Hart:
         self.exceptions = Exceptions(self.core, ram, Csrs(self.core, time), self._flush_tlb, self.pace.fetch)
         self.counters = Counters(self.core, self.exceptions.csrs, lambda: self.instructions, uclib)
         self._running = self._stop_requested = self._entered = False
+        self._fetch_fault = -1
         self._fault: tuple[Cause, int, int] | None = None
         self._failure: BaseException | None = None
         self._callbacks: list[Any] = []  # the engine holds their addresses only
@@ -132,9 +131,7 @@ class Hart:
         read, write, data = self.pace.route(region.base, pairs, *own)
         size = max(region.size, 0x1000)
         # `Uc.mmio_map` would wrap each callback in two more, which takes as long again as the engine's own part
-        status = uclib.uc_mmio_map(self.uc._uch, region.base, size, read, data, write, data)
-        if status != UC_ERR_OK:
-            raise UcError(status)  # type: ignore[no-untyped-call]  # no types there
+        _done(uclib.uc_mmio_map(self.uc._uch, region.base, size, read, data, write, data))
 
     @property
     def instructions(self) -> int:
@@ -194,7 +191,7 @@ class Hart:
             self._entered = True
             self.exceptions.enter(cause, pc, tval)
             if begun == 0:  # a fetch that failed at once was not counted, and time must go on
-                self.pace.set_instructions(self.instructions + 1)
+                self.pace.skip()
         if error is not None and not self._entered:
             raise error
         return error is None and not at_limit and not self._entered
@@ -259,6 +256,11 @@ class Hart:
         pc = self.core.pc.value - 4 & (1 << self.xlen) - 1  # four bytes behind it, whatever its length
         if cause == Cause.FETCH_PAGE_FAULT:
             self.pace.no_instruction()
+            if self.instructions == self._fetch_fault:  # a handler that cannot be fetched either
+                self.pace.skip()
+                self._entered = True
+                self.uc.emu_stop()
+            self._fetch_fault = self.instructions
         else:
             self.pace.exception(pc)
         self.exceptions.take(cause, pc)

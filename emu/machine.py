@@ -14,11 +14,11 @@ from emu.alarms import Alarms
 from emu.bus import Bus, BusDevice, Region
 from emu.clint import Clint
 from emu.clock import VirtualClock, WallClock
-from emu.config import End, MachineConfig
+from emu.config import End, MachineConfig, Stop
 from emu.console import ConsoleUart
 from emu.extensions import BITMANIP, CMO, SlowExtensions
 from emu.finisher import Finisher
-from emu.hart import Hart, Stop
+from emu.hart import Hart
 from emu.irq import Line
 from emu.memory import BadAddress, Ram
 from emu.mmu import translate

@@ -31,6 +31,9 @@ class Pace(Protocol):
     def set_instructions(self, count: int) -> None:
         """Go on counting from `count`; not while running."""
 
+    def skip(self) -> None:
+        """Count one where none could be executed, so that time goes on."""
+
     def begin(self, limit: int) -> int:
         """A run of at most `limit` instructions begins; returns the engine's `count`."""
 
@@ -79,6 +82,9 @@ class CountPace:
 
     def set_instructions(self, count: int) -> None:
         self._base = count
+
+    def skip(self) -> None:
+        self._base += 1
 
     def begin(self, limit: int) -> int:
         self._most, self._least = limit, 0
@@ -146,6 +152,7 @@ class BlockPace:
         self._time = time
         self._callback = EXCEPTION(exception)
         self.state = State(
+            fetch_fault=NO_OFFSET,
             at_limit=ctypes.cast(library.vs_limit, ctypes.c_void_p).value,
             stop=stop,
             uc=engine,
@@ -175,6 +182,9 @@ class BlockPace:
 
     def set_instructions(self, count: int) -> None:
         self.state.total = self.state.before = count
+
+    def skip(self) -> None:
+        self.set_instructions(self.instructions() + 1)
 
     def begin(self, limit: int) -> int:
         state = self.state

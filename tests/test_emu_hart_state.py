@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from asm import assemble
 
-from emu.hart import Hart, Stop
+from emu.config import Stop
+from emu.hart import Hart
 from emu.memory import Ram
 from emu.snapshot import BadState
 from emu.traps import Irq
