@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from bench import bare
 from bench.measure import Section, assemble, interleaved, median, ratio
-from emu.hart import Stop
+from emu.config import Stop
 from emu.machine import SLOT_SIZE, UART, Machine, MachineConfig, slot_base
 from emu.recording import Header, Recorder
 from tui.session import mount

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from bench.measure import Section, assemble, interleaved, median, ratio
-from emu.hart import Stop
+from emu.config import Stop
 from emu.machine import Machine, MachineConfig, slot_base
 from emu.recording import Header, Recorder
 from emu.trace import Trace

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from bench import bare
 from bench.measure import Section, assemble, interleaved, median, ratio
 from emu import native
-from emu.hart import Hart, Stop
+from emu.config import Stop
+from emu.hart import Hart
 from emu.memory import Ram
 
 ROUNDS = 4_000_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass, field
 
 from emu.elf import Image, read_file
@@ -59,6 +61,7 @@ class Boot:
     blobs: list[tuple[int, bytes, str]] = field(default_factory=list)
     dtb: bytes = b""
     start: tuple[int, int, int, int] = (RAM_BASE, 0, 0, 0)
+    restored_from: list[list[str]] = field(default_factory=list)
 
     def restart(self) -> None:
         """Put everything into RAM again and set the hart to its first instruction."""
@@ -71,6 +74,20 @@ class Boot:
         self.machine.hart.reset(pc, a0, a1, a2)
         if self.machine.sbi is not None:
             self.machine.sbi.start()
+
+    def files(self) -> list[list[str]]:
+        """Name and SHA-256 of each image and of the initrd; without images, of those that the checkpoint names."""
+        if not self.images:
+            return self.restored_from
+        found = []
+        for image in self.images:
+            digest = hashlib.sha256(f"{image.entry:x}".encode())
+            for segment in image.segments:
+                digest.update(f" {segment.address:x} {segment.size:x} ".encode() + segment.data)
+            found.append([os.path.basename(image.path), digest.hexdigest()])
+        ours = (self.dtb, "the fw_dynamic block")
+        given = [(data, name) for _, data, name in self.blobs if data not in ours and name not in ours]
+        return found + [[os.path.basename(name), hashlib.sha256(data).hexdigest()] for data, name in given]
 
     def where(self, pc: int) -> str:
         """`function+0x12 file.c:34` for a pc inside a loaded image, or an empty string."""
@@ -88,8 +105,11 @@ def guess_xlen(config: BootConfig) -> int | None:
     return next((xlen for xlen in map(image_xlen, paths) if xlen is not None), None)
 
 
-def prepare(machine: Machine, config: BootConfig) -> Boot:
-    """Read and place everything; raises InputError for what cannot be used. The hart is ready to run afterwards."""
+def prepare(machine: Machine, config: BootConfig, *, start: bool = True) -> Boot:
+    """Read and place everything; raises InputError for what cannot be used. The hart is ready to run afterwards.
+
+    Without `start` RAM and hart stay as they are, until the guest resets.
+    """
     firmware, image_or_firmware = config.firmware, config.image or config.firmware
     _check_combination(config)
     xlen, ram = machine.config.xlen, machine.ram
@@ -127,7 +147,8 @@ def prepare(machine: Machine, config: BootConfig) -> Boot:
     if firmware:
         boot.blobs.append((where.info, fw_dynamic_info(xlen, next_address), "the fw_dynamic block"))
     boot.start = (entry, 0, where.dtb, where.info if firmware else 0)
-    boot.restart()
+    if start:
+        boot.restart()
     return boot
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import ClassVar, Protocol
+
+from emu.snapshot import Flag, Part, Saved, bits
 
 MSIP, MTIMECMP, MTIME, SIZE = 0x0, 0x4000, 0xBFF8, 0x10000
 NEVER = (1 << 64) - 1
@@ -29,8 +31,10 @@ class Clock(Protocol):
         ...
 
 
-class Clint:
+class Clint(Saved):
     """msip, mtimecmp and mtime, in accesses of 4 or 8 bytes; others read 0 and do nothing."""
+
+    saved: ClassVar = {"msip": Flag(), "mtip": Flag(), "mtimecmp": bits(64), "clock": Part()}
 
     def __init__(self, clock: Clock, set_msip: Callable[[bool], None], set_mtip: Callable[[bool], None]) -> None:
         self.clock = clock

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from emu.snapshot import BadState, Number, State, inside, record
+
 TICKS_PER_SECOND = 10_000_000
 """The timebase of the board, 10 MHz."""
 LAST_TICK = NO_ALARM = (1 << 64) - 1
@@ -35,6 +37,11 @@ class Clock(Protocol):
 
     def idle(self) -> float | None:
         """The hart waits: 0 after skipping to the alarm, else seconds of wall time to sleep; None: no alarm is set."""
+
+    def snapshot(self) -> State: ...
+
+    def restore(self, state: object) -> None:
+        """Go on at the time of a state, of whichever clock it is; the alarms set the alarm."""
 
 
 class ClockWords(ctypes.Structure):
@@ -68,6 +75,15 @@ class OneAlarm:
     def due(self) -> bool:
         return self._alarm is not None and self.ticks() >= self._alarm
 
+    def snapshot(self) -> State:
+        return {"ticks": self.ticks()}
+
+    def restore(self, state: object) -> None:
+        if not isinstance(state, dict):
+            raise BadState("not an object")
+        with inside("ticks"):
+            self.set_ticks(Number(LAST_TICK).load(state.get("ticks")))
+
 
 class VirtualClock(OneAlarm):
     """Time is a function of executed instructions: 10 a tick, so 100 million a second; waiting is skipped.
@@ -85,6 +101,18 @@ class VirtualClock(OneAlarm):
         self._instructions = instructions
         super().__init__(VIRTUAL)
         self.words.charge = 1
+
+    def snapshot(self) -> State:
+        return {"ticks": self.ticks(), "charge": self.words.charge, "last_look": self.words.last_look}
+
+    def restore(self, state: object) -> None:
+        super().restore(state)
+        if isinstance(state, dict) and len(state) > 1:  # else a wall clock's
+            fields = record(state, ("ticks", "charge", "last_look"))
+            with inside("charge"):
+                self.words.charge = Number(self.LONGEST_CHARGE, 1).load(fields["charge"])
+            with inside("last_look"):
+                self.words.last_look = Number(self._instructions()).load(fields["last_look"])
 
     def ticks(self) -> int:
         return self._at(self._instructions())

@@ -36,3 +36,10 @@ class End(Enum):
     TIMEOUT = "timeout"
     UNTIL = "until"
     STUCK = "stuck"
+
+
+class Stop(Enum):
+    """Why `Hart.run` came back."""
+
+    LIMIT = "limit"
+    WAITING = "wfi"

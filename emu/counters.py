@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from emu.core import Core, UnknownUnicorn
 from emu.csr import Csrs
+from emu.snapshot import Number, Part, Saved
 from emu.traps import M, S
 
 CYCLE, INSTRET = 0, 2
@@ -19,8 +20,10 @@ CYCLE, INSTRET = 0, 2
 MACHINE, MACHINE_HIGH, USER, USER_HIGH = 0xB00, 0xB80, 0xC00, 0xC80
 
 
-class Counter:
+class Counter(Saved):
     """64 bits, one more an instruction; `instructions` counts those that have begun, the present one included."""
+
+    saved: ClassVar = {"ahead": Number(1 << 64, -1 << 64)}
 
     def __init__(self, instructions: Callable[[], int]) -> None:
         self._instructions = instructions
@@ -35,11 +38,13 @@ class Counter:
         self.ahead = value - self._instructions() - 1
 
 
-class Counters:
+class Counters(Saved):
     """mcycle and minstret with their shadows for S and U mode. One instruction takes one cycle.
 
     `engine`: see `withhold`.
     """
+
+    saved: ClassVar = {"cycle": Part(), "instret": Part()}
 
     def __init__(self, core: Core, csrs: Csrs, instructions: Callable[[], int], engine: Any) -> None:
         withhold(engine, core.xlen)

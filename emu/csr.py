@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from emu.core import Core
 from emu.decode import CsrOp
 from emu.envcfg import Environment
+from emu.snapshot import Part, Saved, bits
 from emu.traps import M, S
 
 TIME, TIMEH = 0xC01, 0xC81
@@ -38,8 +39,10 @@ def always() -> bool:
     return True
 
 
-class Csrs:
+class Csrs(Saved):
     """Number -> `Csr`. `time` gives mtime in ticks; `environment` holds what M mode allows to the others."""
+
+    saved: ClassVar = {"_granted": bits(32), "environment": Part()}
 
     def __init__(self, core: Core, time: Callable[[], int]) -> None:
         self._core = core

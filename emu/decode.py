@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 LOAD, LOAD_FP, STORE, STORE_FP, AMO, SYSTEM = 0x03, 0x07, 0x23, 0x27, 0x2F, 0x73
+BRANCH, JALR, JAL, FENCE_I = 0x63, 0x67, 0x6F, 0x100F
+JUMPS = frozenset((BRANCH, JALR, JAL, SYSTEM))
 LR = 2
 """funct5 of an AMO that only loads."""
 WIDE = frozenset(opcode | 3 << 12 for opcode in (LOAD, LOAD_FP, STORE, STORE_FP, AMO))
@@ -47,6 +49,17 @@ class Access(NamedTuple):
 
     address: int
     store: bool
+
+
+def ends_block(insn: int, pc: int, xlen: int) -> bool:
+    """Whether the engine's block of translated code ends with `insn`: at a jump, a system instruction, or its page."""
+    if insn & 3 == 3:
+        opcode = insn & 0x7F
+        return opcode in JUMPS or insn & 0x707F == FENCE_I or (pc & 0xFFF) + 4 >= 0x1000
+    quadrant, function = insn & 3, insn >> 13
+    if quadrant == 1 and (function >= 5 or (function == 1 and xlen == 32)):  # C.J, C.BEQZ, C.BNEZ, C.JAL
+        return True
+    return (quadrant == 2 and function == 4 and not insn & 0x7C) or (pc & 0xFFF) + 2 >= 0x1000  # C.JR, C.JALR
 
 
 def is_wide(insn: int) -> bool:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Any
+
+from emu.snapshot import Maybe, bits
 
 BLOCK = 32
+POSITION = Maybe(bits(62))
 
 
 class SeededEntropy:
@@ -25,3 +29,16 @@ class SeededEntropy:
         data = b"".join(sha256(self._key + b"%d" % block).digest() for block in blocks)
         self.position += size
         return data[skip : skip + size]
+
+
+class Position:
+    """How far a source of random bytes was read, as a field of a state: null where it has no position (the host's)."""
+
+    def dump(self, value: Any) -> int | None:
+        return POSITION.dump(getattr(value, "position", None))
+
+    def load(self, data: object, old: Any) -> Any:
+        position = POSITION.load(data)
+        if position is not None and hasattr(old, "position"):
+            old.position = position
+        return old

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntFlag
+from typing import ClassVar
+
+from emu.snapshot import BadState, Saved, bits
 
 
 class Envcfg(IntFlag):
@@ -29,12 +32,14 @@ CBIE = Envcfg.CBIE_FLUSH | Envcfg.CBIE_INVAL
 CACHE = CBIE | Envcfg.CBCFE | Envcfg.CBZE
 
 
-class Environment:
+class Environment(Saved):
     """The three registers as 64-bit values. Only the bits in `writable` can be set; others are of what is not there.
 
     FIOM holds and changes nothing: every fence orders everything. `on_stce(bool)` hears STCE change,
     `on_mseccfg(value)` a bit of mseccfg being set.
     """
+
+    saved: ClassVar = {"menvcfg": bits(64), "senvcfg": bits(64), "mseccfg": bits(3)}
 
     def __init__(self) -> None:
         self.menvcfg = self.senvcfg = self.mseccfg = 0
@@ -46,6 +51,12 @@ class Environment:
         """As after power-on."""
         self.senvcfg = self.mseccfg = 0
         self.set_menvcfg(0)
+
+    def restored(self) -> None:
+        for name in ("menvcfg", "senvcfg"):
+            value = getattr(self, name)
+            if value & ~self.writable or value & CBIE == Envcfg.CBIE_INVAL:
+                raise BadState(f"{value:#x} is more than this hart has", name)
 
     def set_menvcfg(self, value: int) -> None:
         """WARL; CBIE = 2 is reserved and keeps what was there."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from emu import bitmanip, cacheops
 from emu.envcfg import CACHE
 from emu.exceptions import Exceptions, Fault
+from emu.snapshot import Flag, Saved
 
 CMO, BITMANIP = ("zicbom", "zicboz"), ("zba", "zbb", "zbs")
 COSTS = {"Zba": 5, "Zbb": 5, "Zbs": 5, "Zicbom": 5, "Zicboz": 8}
 """Microseconds for one of them: 2.3 alone in a loop in M mode, 5 to 7 in Linux, where the fetch is translated."""
 
 
-class SlowExtensions:
+class SlowExtensions(Saved):
     """Takes the hart's illegal instructions. The first that it does is told to `notice(line)`."""
+
+    saved: ClassVar = {"_told": Flag()}
 
     def __init__(self, exceptions: Exceptions, notice: Callable[[str], object]) -> None:
         self._core = exceptions.core

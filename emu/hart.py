@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from enum import Enum
 from typing import Any
 
 import unicorn.riscv_const as rc
@@ -30,9 +29,10 @@ from unicorn.unicorn_const import (
 )
 from unicorn.unicorn_py3.unicorn import MMIO_READ_CFUNC, MMIO_WRITE_CFUNC, uclib
 
-from emu import native
+from emu import hart_state, native
 from emu.bus import MASKS, Region
 from emu.clock import ClockWords
+from emu.config import Stop
 from emu.counters import Counters
 from emu.csr import Csrs
 from emu.decode import is_wide
@@ -41,17 +41,13 @@ from emu.halves import Halves
 from emu.memory import Ram
 from emu.pace import BlockPace, CountPace, Pace
 from emu.probe import NOWHERE, find_core, find_counter
-from emu.traps import Cause, Irq, M
-
-SXL_UXL_64 = 0xA << 32
-"""mstatus: S and U mode are 64 bits wide; read-only (3.1.6.3)."""
+from emu.snapshot import State
+from emu.traps import Cause, Irq, M, takes_interrupt
 
 
-class Stop(Enum):
-    """Why `run` came back."""
-
-    LIMIT = "limit"
-    WAITING = "wfi"
+def _done(status: int) -> None:
+    if status != UC_ERR_OK:
+        raise UcError(status)  # type: ignore[no-untyped-call]  # no types there
 
 
 class Hart:
@@ -59,6 +55,8 @@ class Hart:
 
     `words` are those of the clock behind `time`, for whoever can do without Python.
     """
+
+    constants: Any = rc
 
     def __init__(
         self, ram: Ram, xlen: int, time: Callable[[], int] = lambda: 0, words: ClockWords | None = None
@@ -76,6 +74,7 @@ class Hart:
         self.exceptions = Exceptions(self.core, ram, Csrs(self.core, time), self._flush_tlb, self.pace.fetch)
         self.counters = Counters(self.core, self.exceptions.csrs, lambda: self.instructions, uclib)
         self._running = self._stop_requested = self._entered = False
+        self._fetch_fault = -1
         self._fault: tuple[Cause, int, int] | None = None
         self._failure: BaseException | None = None
         self._callbacks: list[Any] = []  # the engine holds their addresses only
@@ -132,9 +131,7 @@ class Hart:
         read, write, data = self.pace.route(region.base, pairs, *own)
         size = max(region.size, 0x1000)
         # `Uc.mmio_map` would wrap each callback in two more, which takes as long again as the engine's own part
-        status = uclib.uc_mmio_map(self.uc._uch, region.base, size, read, data, write, data)
-        if status != UC_ERR_OK:
-            raise UcError(status)  # type: ignore[no-untyped-call]  # no types there
+        _done(uclib.uc_mmio_map(self.uc._uch, region.base, size, read, data, write, data))
 
     @property
     def instructions(self) -> int:
@@ -148,19 +145,15 @@ class Hart:
 
     def reset(self, pc: int, a0: int = 0, a1: int = 0, a2: int = 0) -> None:
         """Start at `pc` in M mode with these arguments, as after power-on; RAM stays as it is."""
-        core = self.core
-        core.priv.value = M
-        self.uc.reg_write(rc.UC_RISCV_REG_MSTATUS, 0)
-        if self.xlen == 64:
-            core.mstatus.value |= SXL_UXL_64  # the core leaves 0 there, which is no width
-        self.uc.reg_write(rc.UC_RISCV_REG_SATP, 0)
-        for register in (core.mie, core.medeleg, core.mideleg, core.mcause, core.mtvec, core.stvec):
-            register.value = 0
-        for i in range(1, 32):
-            core.x[i] = 0
-        core.reservation.value = -1
-        core.pc.value = pc
-        core.x[10], core.x[11], core.x[12] = a0, a1, a2
+        hart_state.reset(self, pc, a0, a1, a2)
+
+    def snapshot(self) -> State:
+        """The registers as named numbers; only between two instructions."""
+        return hart_state.snapshot(self)
+
+    def restore(self, state: object) -> None:
+        """Set the registers of a hart that has not run yet; raises BadState."""
+        self.pace.set_instructions(hart_state.restore(self, state))
 
     def run(self, limit: int) -> Stop:
         """Execute at most `limit` instructions. Comes back early for WFI and after `stop()`."""
@@ -198,7 +191,7 @@ class Hart:
             self._entered = True
             self.exceptions.enter(cause, pc, tval)
             if begun == 0:  # a fetch that failed at once was not counted, and time must go on
-                self.pace.set_instructions(self.instructions + 1)
+                self.pace.skip()
         if error is not None and not self._entered:
             raise error
         return error is None and not at_limit and not self._entered
@@ -232,6 +225,8 @@ class Hart:
         self.uc.reg_write(rc.UC_RISCV_REG_MIP, new)
         core.mip.value = new
         core.priv.value, core.reservation.value = priv, reservation
+        if self._running and takes_interrupt(core):
+            self.pace.end_block()  # blocks that follow each other directly would not look
 
     @property
     def interrupt_pending(self) -> bool:
@@ -261,6 +256,11 @@ class Hart:
         pc = self.core.pc.value - 4 & (1 << self.xlen) - 1  # four bytes behind it, whatever its length
         if cause == Cause.FETCH_PAGE_FAULT:
             self.pace.no_instruction()
+            if self.instructions == self._fetch_fault:  # a handler that cannot be fetched either
+                self.pace.skip()
+                self._entered = True
+                self.uc.emu_stop()
+            self._fetch_fault = self.instructions
         else:
             self.pace.exception(pc)
         self.exceptions.take(cause, pc)

@@ -14,11 +14,11 @@ from emu.alarms import Alarms
 from emu.bus import Bus, BusDevice, Region
 from emu.clint import Clint
 from emu.clock import VirtualClock, WallClock
-from emu.config import End, MachineConfig
+from emu.config import End, MachineConfig, Stop
 from emu.console import ConsoleUart
 from emu.extensions import BITMANIP, CMO, SlowExtensions
 from emu.finisher import Finisher
-from emu.hart import Hart, Stop
+from emu.hart import Hart
 from emu.irq import Line
 from emu.memory import BadAddress, Ram
 from emu.mmu import translate
@@ -26,6 +26,7 @@ from emu.plic import Plic
 from emu.rtc import GoldfishRtc
 from emu.sbi import Power, Sbi
 from emu.semihost import Semihosting
+from emu.snapshot import Stateful
 from emu.sstc import SupervisorTimer
 from emu.trace import InterruptLine, Notice, Trace
 from emu.traps import Irq
@@ -38,11 +39,10 @@ FINISHER, RTC, CLINT, PLIC, UART = 0x00100000, 0x00101000, 0x02000000, 0x0C00000
 UART_IRQ, RTC_IRQ = 10, 11
 SLOTS = 8
 SLOT_SIZE = 0x1000
-SEMIHOSTING_CALL = (0x01F01013, 0x00100073, 0x40705013)
-"""slli x0, x0, 0x1f; ebreak; srai x0, x0, 7."""
 VIRTUAL_EPOCH_NS = 1_767_225_600 * 10**9
 """What the clock on the board says at reset where time is virtual: 2026-01-01."""
 NOT_EPMP = "this guest set mseccfg to {:#x}; the value is kept, but the PMP does not follow it (no MML, MMWP or RLB)"
+ENDLESS = 1 << 62
 LONGEST_SLEEP = 0.05
 """Seconds: how long an idle machine sleeps before it looks at its inbox and its timeout again."""
 
@@ -53,7 +53,12 @@ def slot_base(slot: int) -> int:
 
 
 class Machine:
-    """One hart, RAM at 0x80000000 and the devices of the board. `run` executes; `exit_code` is the finisher's."""
+    """One hart, RAM at 0x80000000 and the devices of the board. `run` executes; `exit_code` is the finisher's.
+
+    `between_slices` is called between two instructions where nothing is under way, and returns after how many it wants
+    to be called again at the latest; `waiting`: the hart is in WFI then. `mounted` has name and state of each slot.
+    `more_parts`: what else has a state that belongs to a checkpoint, by name.
+    """
 
     def __init__(self, config: MachineConfig) -> None:
         self.config = config
@@ -63,7 +68,10 @@ class Machine:
         self.hart = Hart(self.ram, config.xlen, self.clock.read, self.clock.words)
         self.trace = Trace(lambda: self.hart.instructions, lambda: self.hart.pc)
         self.bus = Bus(self.trace)
-        self.waits_for_input = False
+        self.waits_for_input = self.waiting = False
+        self.more_parts: dict[str, Stateful] = {}
+        self.mounted: dict[int, tuple[str, Stateful | None]] = {}
+        self.between_slices: Callable[[], int] = lambda: ENDLESS
         self._inbox: deque[Callable[[], object]] = deque()
         self._wake = threading.Event()
         self._on_reset: Callable[[], None] | None = None
@@ -93,15 +101,14 @@ class Machine:
             self.supervisor_timer = SupervisorTimer(
                 csrs, self.alarms, lambda level: hart.set_mip(Irq.STIP, level), lambda: core.priv.value
             )
-        if config.slow_extensions:
-            SlowExtensions(hart.exceptions, self._notice)
+        self.slow_extensions = SlowExtensions(hart.exceptions, self._notice) if config.slow_extensions else None
         csrs.environment.on_mseccfg = lambda value: self._notice(NOT_EPMP.format(value))
+        self.semihosting = Semihosting(
+            self.ram, self._console, self.exit, xlen=config.xlen, trace=self.trace, translate=self._physical,
+            now=lambda: self._now_ns() / 1e9,
+        )  # fmt: skip
         if config.semihosting:
-            self._semihosting = Semihosting(
-                self.ram, self._console, self.exit, xlen=config.xlen, trace=self.trace, translate=self._physical,
-                now=lambda: self._now_ns() / 1e9,
-            )
-            hart.exceptions.on_ebreak = self._semihosting_call
+            hart.exceptions.on_ebreak = lambda pc: self.semihosting.trap(hart, pc)
 
     def answer_sbi(self) -> Sbi:
         """Be the firmware of an S-mode guest; its owner calls `Sbi.start` after each reset of the hart."""
@@ -142,16 +149,6 @@ class Machine:
             raise BadAddress(address, 1)
         return physical
 
-    def _semihosting_call(self, pc: int) -> bool:
-        """Do the call if the ebreak at `pc` is one (three uncompressed instructions that nothing else uses)."""
-        hart = self.hart
-        if tuple(hart.fetch(at) for at in (pc - 4, pc, pc + 4)) != SEMIHOSTING_CALL:
-            return False
-        x = hart.core.x
-        x[10] = self._semihosting.call(x[10], x[11])
-        hart.core.pc.value = pc + 4
-        return True
-
     def _add(self, name: str, base: int, size: int, device: BusDevice) -> Region:
         region = self.bus.add(name, base, size, device, traced=self.config.trace_board)
         self.hart.map(region)
@@ -159,18 +156,17 @@ class Machine:
 
     def slot_line(self, slot: int, name: str) -> Line:
         """The interrupt wire of virtio-mmio slot 0 to 7 (irq 1 + slot), published as `name`."""
-        target = self.plic.line(1 + slot)
         trace = self.trace
 
         def changed(level: bool) -> None:
             if trace.on:
                 trace.publish(InterruptLine(name, int(level)))
-            target.set(level)
 
-        return Line(changed)
+        return self.plic.line(1 + slot, changed)
 
-    def mount(self, slot: int, name: str, device: BusDevice) -> None:
-        """Put `device` into virtio-mmio slot 0 to 7; its accesses are traced as `name`."""
+    def mount(self, slot: int, name: str, device: BusDevice, state: Stateful | None = None) -> None:
+        """Put `device` into virtio-mmio slot 0 to 7; its accesses are traced as `name`; `state` is what to save."""
+        self.mounted[slot] = name, state
         self.hart.map(self.bus.add(name, slot_base(slot), SLOT_SIZE, device, traced=True))
 
     def post(self, action: Callable[[], object], *, soon: bool = True) -> None:
@@ -237,7 +233,9 @@ class Machine:
             alarm.cancel()
 
     def _run(self, end: float | None, until: Callable[[], bool]) -> End:
-        while True:
+        room = self.between_slices()
+        while not self.waiting or self._wait(end):
+            self.waiting = False
             for _ in range(len(self._inbox)):  # what an action posts waits for the next slice
                 self._inbox.popleft()()
             if until():  # first: with the native helper the hart stops a few instructions behind what was waited for
@@ -248,7 +246,7 @@ class Machine:
             if end is not None and time.monotonic() >= end:
                 self.uart.flush()
                 return End.TIMEOUT
-            count = self._until_alarm()
+            count = min(self._until_alarm(), room)
             self._slice_end = self.hart.instructions + count
             stop = self.hart.run(count)
             self._slice_end = 0
@@ -256,9 +254,10 @@ class Machine:
             self.rtc.update()
             if self.clock.due():
                 self.alarms.update()
-            waits, self._asleep = self._asleep or stop is Stop.WAITING, False
-            if waits and not self._wait(end):
-                return End.STUCK
+            self.waiting, self._asleep = self._asleep or stop is Stop.WAITING, False
+            room = self.between_slices()
+        self.waiting = False
+        return End.STUCK
 
     def _wait(self, end: float | None) -> bool:
         """The hart is in WFI. False if nothing can ever wake it."""
@@ -267,8 +266,10 @@ class Machine:
         self.uart.flush()
         seconds = self.clock.idle()
         if seconds == 0.0:
-            self.alarms.update()
-            return True
+            if self.alarms.update():
+                return True
+            self.between_slices()  # nothing rang that the guest could hear: it waits on
+            return self._wait(end)
         if seconds is None:
             if not self.waits_for_input:
                 return False

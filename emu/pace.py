@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from emu.clock import ClockWords
 from emu.core import Core
+from emu.decode import ends_block
 from emu.memory import Ram
 from emu.mmu import fetch
 from emu.native import CORE_WORDS, EXCEPTION, MEMO_BYTES, NativeRegion, State, code_changes
@@ -30,6 +31,9 @@ class Pace(Protocol):
     def set_instructions(self, count: int) -> None:
         """Go on counting from `count`; not while running."""
 
+    def skip(self) -> None:
+        """Count one where none could be executed, so that time goes on."""
+
     def begin(self, limit: int) -> int:
         """A run of at most `limit` instructions begins; returns the engine's `count`."""
 
@@ -38,6 +42,9 @@ class Pace(Protocol):
 
     def stop(self) -> None:
         """Let the run come back as soon as can be. From any thread."""
+
+    def end_block(self) -> None:
+        """From a callback: let the run come back behind the present block, where interrupts are taken."""
 
     def route(self, base: int, pairs: bool, load: Any, store: Any) -> tuple[Any, Any, Any]:
         """Callbacks and their data for a device at `base` whose own callbacks (as C functions) are `load`, `store`.
@@ -68,6 +75,7 @@ class CountPace:
         self._limit = limit
         self._base = 0
         self._running = False
+        self._most = self._least = 0
 
     def instructions(self) -> int:
         return self._base + (self._counter.value if self._running else 0)
@@ -75,7 +83,11 @@ class CountPace:
     def set_instructions(self, count: int) -> None:
         self._base = count
 
+    def skip(self) -> None:
+        self._base += 1
+
     def begin(self, limit: int) -> int:
+        self._most, self._least = limit, 0
         self._counter.value = 0
         self._running = True
         return limit
@@ -89,7 +101,17 @@ class CountPace:
         return begun, at_limit
 
     def stop(self) -> None:
-        self._limit.value = 0
+        self._limit.value = self._least
+
+    def end_block(self) -> None:
+        pc, left = self._core.pc.value, 0
+        while True:
+            insn = self.fetch(pc)
+            if not insn or ends_block(insn, pc, self._core.xlen):
+                break
+            pc, left = pc + (4 if insn & 3 == 3 else 2), left + 1
+        self._least = min(self._most, self._counter.value + left)  # whatever another thread does meanwhile
+        self._limit.value = self._least
 
     def route(self, base: int, pairs: bool, load: Any, store: Any) -> tuple[Any, Any, Any]:
         return load, store, None
@@ -130,6 +152,7 @@ class BlockPace:
         self._time = time
         self._callback = EXCEPTION(exception)
         self.state = State(
+            fetch_fault=NO_OFFSET,
             at_limit=ctypes.cast(library.vs_limit, ctypes.c_void_p).value,
             stop=stop,
             uc=engine,
@@ -160,6 +183,9 @@ class BlockPace:
     def set_instructions(self, count: int) -> None:
         self.state.total = self.state.before = count
 
+    def skip(self) -> None:
+        self.set_instructions(self.instructions() + 1)
+
     def begin(self, limit: int) -> int:
         state = self.state
         self._start = state.total
@@ -174,6 +200,8 @@ class BlockPace:
 
     def stop(self) -> None:
         self.state.limit = 0
+
+    end_block = stop
 
     def route(self, base: int, pairs: bool, load: Any, store: Any) -> tuple[Any, Any, Any]:
         address = [ctypes.cast(callback, ctypes.c_void_p).value for callback in (load, store)]

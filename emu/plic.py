@@ -7,8 +7,10 @@ pend it again: drivers of real boards rely on that.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from emu.irq import Line
+from emu.snapshot import BadState, Number, Numbers, Saved, bits
 
 PRIORITY, PENDING, ENABLE, CONTEXT, SIZE = 0x0, 0x1000, 0x2000, 0x200000, 0x600000
 ENABLE_STRIDE, CONTEXT_STRIDE = 0x80, 0x1000
@@ -16,11 +18,16 @@ MAX_PRIORITY = 7
 WORD = 0xFFFFFFFF
 
 
-class Plic:
+class Plic(Saved):
     """Sources 1 to `sources`; one output a context (`outputs[0]` drives M-mode's MEIP, `outputs[1]` S-mode's SEIP).
 
     Registers are 32 bits wide; other accesses read 0 and do nothing.
     """
+
+    saved: ClassVar = {
+        "_priority": Numbers(Number(MAX_PRIORITY)), "_pending": bits(96), "_claimed": bits(96),
+        "_enable": Numbers(bits(96)), "_threshold": Numbers(Number(MAX_PRIORITY)),
+    }  # fmt: skip
 
     def __init__(self, outputs: Sequence[Callable[[bool], None]], sources: int = 95) -> None:
         self.sources = sources
@@ -32,11 +39,16 @@ class Plic:
         self._enable = [0] * len(outputs)
         self._threshold = [0] * len(outputs)
 
-    def line(self, irq: int) -> Line:
-        """The wire into source `irq`; raises ValueError for a source that does not exist."""
+    def line(self, irq: int, heard: Callable[[bool], object] = lambda level: None) -> Line:
+        """The wire into source `irq`, whose changes `heard` gets first; raises ValueError where there is no source."""
         if not 1 <= irq <= self.sources:
             raise ValueError(f"PLIC source {irq} is not in 1..{self.sources}")
-        return Line(lambda level: self._changed(irq, level))
+
+        def changed(level: bool) -> None:
+            heard(level)
+            self._changed(irq, level)
+
+        return Line(changed)
 
     def reset(self) -> None:
         """Everything disabled, nothing pending or claimed."""
@@ -45,6 +57,12 @@ class Plic:
         self._pending = self._claimed = 0
         self._enable, self._threshold = [0] * contexts, [0] * contexts
         self._update()
+
+    def restored(self) -> None:
+        if any(mask & ~self._valid for mask in (self._pending, self._claimed, *self._enable)):
+            raise BadState(f"there are sources 1 to {self.sources} only", "pending, claimed or enable")
+        for context, output in enumerate(self._outputs):
+            output.level = self._best(context) != 0  # the hart knows
 
     def load(self, offset: int, width: int) -> int:
         if width != 4 or offset % 4:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import ClassVar
 
 from emu.irq import Line
 from emu.regs import RO, RW, WO, Reg, RegisterHandlers, RegisterMap, reads, u32, writes
+from emu.snapshot import Flag, Number, Saved, bits
 
 SIZE = 0x1000
 LOW = 0xFFFFFFFF
@@ -25,11 +27,16 @@ class Goldfish(RegisterMap):
     ClearInterrupt = Reg(0x1C, WO, u32)
 
 
-class GoldfishRtc(RegisterHandlers):
+class GoldfishRtc(RegisterHandlers, Saved):
     """`now_ns()` is the machine's time in nanoseconds since 1970; the guest's own setting is kept as an offset.
 
     The machine calls `update` now and then, so that an alarm rings. Accesses of other widths read 0 and do nothing.
     """
+
+    saved: ClassVar = {
+        "offset_ns": Number(1 << 70, -1 << 70), "alarm_ns": bits(64), "armed": Flag(), "_high": bits(32),
+        "_enabled": Flag(), "_pending": Flag(),
+    }  # fmt: skip
 
     def __init__(self, irq: Line, now_ns: Callable[[], int] = time.time_ns) -> None:
         self.irq = irq
@@ -47,6 +54,9 @@ class GoldfishRtc(RegisterHandlers):
         self._enabled = False
         self._pending = False
         self.irq.set(False)
+
+    def restored(self) -> None:
+        self.irq.level = self._pending and self._enabled  # the PLIC knows
 
     def update(self) -> None:
         """Ring if the alarm's time has come."""

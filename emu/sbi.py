@@ -7,7 +7,7 @@ answered before the next instruction. With one hart, hart 0, whatever concerns o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from emu.alarms import Alarms
 from emu.envcfg import Envcfg
@@ -15,6 +15,7 @@ from emu.hart import Hart
 from emu.memory import BadAddress
 from emu.mmu import translate
 from emu.sbi_spec import SPEC_VERSION, Extension, Refused, Status
+from emu.snapshot import Part, Saved, bits
 from emu.sstc import SupervisorTimer
 from emu.trace import NO_TRACE, Notice, Trace
 from emu.traps import Irq, S
@@ -54,11 +55,13 @@ Call = Callable[[list[int]], int]
 """a0 to a5 -> the value for a1 (legacy: for a0); raises Refused."""
 
 
-class Sbi:
+class Sbi(Saved):
     """Answers the calls of the guest on `hart`; `timer` is the time (ticks) at which STIP rises.
 
     Where the hart has Sstc the guest may use that too, and `sstc` is what TIME sets: one comparator drives STIP.
     """
+
+    saved: ClassVar = {"timer": bits(64), "_alarm": Part()}
 
     def __init__(
         self,

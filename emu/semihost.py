@@ -9,8 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from enum import IntEnum
+from typing import Any, ClassVar
 
 from emu.memory import BadAddress, Memory
+from emu.snapshot import Saved, bits
 from emu.trace import NO_TRACE, Notice, Trace
 
 FAILED = -1
@@ -20,6 +22,8 @@ EINVAL, EBADF, EACCES = 22, 9, 13
 MAX_STRING = 1 << 16
 """A string without an end is cut here, so that a guest cannot make us walk through all of its memory."""
 STDIN, STDOUT, STDERR = 1, 2, 3
+INSTRUCTIONS = (0x01F01013, 0x00100073, 0x40705013)
+"""slli x0, x0, 0x1f; ebreak; srai x0, x0, 7: three uncompressed instructions that nothing else uses."""
 
 
 class Sys(IntEnum):
@@ -51,12 +55,14 @@ class Sys(IntEnum):
     TICKFREQ = 0x31
 
 
-class Semihosting:
+class Semihosting(Saved):
     """Answers `call(operation, argument)`, the values of a0 and a1, with the new a0. Nothing in it raises.
 
     `output(data)` is the console, `on_exit(code)` ends the run, `read_char()` gives a byte of input or -1;
     `translate` makes a guest-physical address of a pointer and may raise `BadAddress`.
     """
+
+    saved: ClassVar = {"_errno": bits(32)}
 
     def __init__(
         self,
@@ -80,6 +86,15 @@ class Semihosting:
         self._word = xlen // 8
         self._started = now()
         self._errno = 0
+
+    def trap(self, hart: Any, pc: int) -> bool:
+        """Do the call of `hart` if the ebreak at `pc` is one."""
+        if tuple(hart.fetch(at) for at in (pc - 4, pc, pc + 4)) != INSTRUCTIONS:
+            return False
+        x = hart.core.x
+        x[10] = self.call(x[10], x[11])
+        hart.core.pc.value = pc + 4
+        return True
 
     def call(self, operation: int, argument: int) -> int:
         """The result for a0: unsigned, as wide as the hart's registers."""

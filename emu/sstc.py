@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from emu.alarms import Alarms
 from emu.clint import NEVER
 from emu.csr import Csrs
 from emu.envcfg import Envcfg
+from emu.snapshot import Part, Saved, bits
 from emu.traps import M
 
 STIMECMP, STIMECMPH = 0x14D, 0x15D
 
 
-class SupervisorTimer:
+class SupervisorTimer(Saved):
     """`stimecmp`: while menvcfg.STCE is set, STIP says whether mtime has reached it.
 
     `set_stip(bool)` drives mip.STIP. M mode can still write STIP itself (the core lets it), until the timer's next
     change. S mode may use it where STCE and mcounteren.TM are set.
     """
+
+    saved: ClassVar = {"stimecmp": bits(64), "_alarm": Part()}
 
     def __init__(self, csrs: Csrs, alarms: Alarms, set_stip: Callable[[bool], object], priv: Callable[[], int]) -> None:
         self.stimecmp = NEVER

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
+from emu.snapshot import Saved, bits
+
 
 @dataclass(slots=True)
 class Event:
@@ -181,11 +183,13 @@ def _tupled(value: Any) -> Any:
 Subscriber = Callable[[Event], None]
 
 
-class Trace:
+class Trace(Saved):
     """Publish and subscribe. `now` and `pc` (callables) stamp the events; both are 0 where there is no machine.
 
     Publishers look at `on` first: without subscribers no event is even made.
     """
+
+    saved: ClassVar = {"_seq": bits(63)}
 
     def __init__(self, now: Callable[[], int] | None = None, pc: Callable[[], int] | None = None) -> None:
         self.now: Callable[[], int] = now or (lambda: 0)

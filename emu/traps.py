@@ -74,6 +74,15 @@ class TrapState(Protocol):
     stval: Any
 
 
+def takes_interrupt(core: Any) -> bool:
+    """Whether a pending interrupt is enabled, and the mode lets it in (3.1.6.1)."""
+    pending, delegated = core.mip.value & core.mie.value, core.mideleg.value
+    priv, status = core.priv.value, core.mstatus.value
+    in_m = priv < M or status & Mstatus.MIE
+    in_s = priv < S or (priv == S and status & Mstatus.SIE)
+    return bool((pending & ~delegated and in_m) or (pending & delegated and in_s))
+
+
 def enter(core: TrapState, cause: int, pc: int, tval: int) -> None:
     """Take the synchronous exception `cause` of the instruction at `pc`: delegated to S by medeleg, else to M.
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import ClassVar
 
 from emu.irq import Line
+from emu.snapshot import Flag, Number, Octets, Saved, bits
 
 RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR = range(8)
 SIZE = 0x100
@@ -35,11 +37,18 @@ MODEM_READY = 0xB0
 """Modem status: carrier, data set ready, clear to send."""
 
 
-class Uart:
+class Uart(Saved):
     """`output(data)` gets what the guest writes; `feed` gives it input, and `on_drained` asks for more.
 
     `irq` is its interrupt line. `listeners` hear each byte at the instruction that writes it, before `output` does.
+    Output that waits is no part of the state: `flush` first.
     """
+
+    saved: ClassVar = {
+        "_fifo": Octets(FIFO_SIZE, deque), "_backlog": Octets(BACKLOG, deque), "_lsr": bits(8), "_ier": bits(4),
+        "_lcr": bits(8), "_scr": bits(8), "_fcr": bits(8), "_mcr": bits(5), "_divisor": bits(16),
+        "_thr_pending": Flag(), "_iir": Number(DATA),
+    }  # fmt: skip
 
     def __init__(self, irq: Line, output: Callable[[bytes], object]) -> None:
         self.irq = irq
@@ -61,6 +70,9 @@ class Uart:
         self._thr_pending = False
         self._iir = NO_INT
         self._refill()
+
+    def restored(self) -> None:
+        self.irq.level = self._iir != NO_INT  # the PLIC knows
 
     @property
     def room(self) -> int:

@@ -8,7 +8,8 @@ import pytest
 from asm import BASE, assemble
 
 from emu.bus import Bus
-from emu.hart import Hart, Stop
+from emu.config import Stop
+from emu.hart import Hart
 from emu.memory import Ram
 from emu.trace import Trace
 

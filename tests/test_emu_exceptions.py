@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from bare import HANDLER, TO_M, XLEN, Guest, drop_to
 
-from emu.hart import Stop
+from emu.config import Stop
 from emu.traps import S
 
 pytestmark = pytest.mark.usefixtures("pace")

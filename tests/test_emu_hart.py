@@ -6,7 +6,7 @@ import pytest
 from asm import BASE
 from bare import HANDLER, TO_M, XLEN, Guest, drop_to, trap_of
 
-from emu.hart import Stop
+from emu.config import Stop
 from emu.traps import Cause, M, S, U
 
 pytestmark = pytest.mark.usefixtures("pace")

@@ -9,7 +9,8 @@ import pytest
 from asm import BASE, assemble
 from bare import HANDLER, TO_M, XLEN, Guest, drop_to
 
-from emu.hart import Hart, Stop
+from emu.config import Stop
+from emu.hart import Hart
 from emu.memory import Ram
 from emu.trace import RegisterAccess
 from emu.traps import Irq, S

@@ -9,7 +9,7 @@ import pytest
 from bare import HANDLER, TO_M, XLEN, Guest
 
 from emu import native
-from emu.hart import Stop
+from emu.config import Stop
 from emu.pace import BlockPace
 
 pytestmark = [

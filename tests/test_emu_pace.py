@@ -11,7 +11,7 @@ from bare import XLEN, Guest
 from guest_run import Guest as Run
 
 from emu import native
-from emu.hart import Stop
+from emu.config import Stop
 from emu.trace import Event
 
 pytestmark = pytest.mark.skipif(native.load() is None, reason=native.ABSENT)

@@ -7,7 +7,7 @@ from asm import BASE
 from bare import HANDLER, TO_M, XLEN, Guest, drop_to
 from interrupts import COLLECT, OF_S, number, order_of
 
-from emu.hart import Stop
+from emu.config import Stop
 from emu.traps import Irq, M, S
 from emu.traps import U as USER
 

@@ -12,8 +12,8 @@ from cli import ENVIRONMENT
 import virtio
 
 GROUND = """
-    bus clint clock decode elf errors fdt finisher irq loader memory plic recording regs rtc semihost symbols trace
-    traps uart
+    bus clint clock decode elf errors fdt finisher irq loader memory plic recording regs rtc semihost snapshot symbols
+    trace traps uart
 """.split()  # noqa: SIM905
 """What stands without a hart."""
 

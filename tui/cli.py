@@ -62,7 +62,7 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
         help="an ELF or a flat binary, starts in M-mode; or the name of a guest of `virtscope get`")  # fmt: skip
     add("--device", action="append", default=[], metavar="NAME[,key=value...]",
         help="rng | blk,file=PATH[,readonly][,serial=X] | console[,cols=N,rows=N,input=PATH,output=PATH]")  # fmt: skip
-    add("--ram", default="256M", metavar="SIZE", help="size of RAM at 0x80000000 (256M)")
+    add("--ram", metavar="SIZE", help="size of RAM at 0x80000000 (256M)")
     add("--bios", metavar="FILE|builtin|none",
         help="firmware that starts in M-mode at 0x80000000 (OpenSBI); builtin: the host answers SBI calls")  # fmt: skip
     add("--kernel", metavar="FILE",
@@ -93,6 +93,11 @@ def build_parser() -> Parser:
     run.add_argument("--script", metavar="FILE",
                      help="type what FILE says: lines of expect TEXT, send TEXT, after TIME")  # fmt: skip
     run.add_argument("--timeout", type=seconds, metavar="S", help="end after S seconds with exit code 124")
+    run.add_argument("--save-at", nargs=2, metavar=("WHEN", "FILE"),
+                     help="save the machine once, at a time (1.5s), after so many instructions (5000000), or when "
+                     "uart:TEXT is printed or an event KIND[:TEXT] comes; the run goes on")  # fmt: skip
+    run.add_argument("--restore", metavar="FILE",
+                     help="go on from a checkpoint, with the same --device options")  # fmt: skip
     get = commands.add_parser("get", help="fetch a guest for `run`: linux, u-boot, opensbi, small-linux")
     get.add_argument("names", nargs="+", metavar="NAME")
     get.add_argument("--refresh", action="store_true", help="fetch it again, if it is here")
@@ -148,10 +153,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def complain(message: str) -> int:
-    """One line on standard error, whatever a file's name is made of; returns the exit code."""
-    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    """One line on standard error; returns the exit code."""
     try:
-        print(f"virtscope: {line}", file=sys.stderr, flush=True)
+        print(f"virtscope: {streams.one_line(message)}", file=sys.stderr, flush=True)
     except OSError:  # it is standard error that is full; Python would try it again at the end and fail
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     return USAGE_ERROR

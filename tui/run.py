@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import virtio.events  # noqa: F401  (registers its kinds of events)
 from emu.boot import BootConfig
@@ -18,8 +19,12 @@ from emu.errors import InputError
 from emu.machine import End
 from emu.recording import Header, Recorder
 from tui.session import Session, SessionConfig, open_session, parse_ram
+from tui.streams import one_line
 from tui.terminal import Terminal, write_all
 from tui.typist import Typist
+
+if TYPE_CHECKING:
+    from tui.saving import Saving
 
 TIMED_OUT = 124
 QUIT = 0
@@ -37,11 +42,11 @@ def session_config(args: argparse.Namespace, interactive: bool) -> SessionConfig
         append=args.append or "",
         load_address=args.load_address,
     )
-    wall = interactive if args.clock is None else args.clock == "wall"
+    wall = (None if args.restore else interactive) if args.clock is None else args.clock == "wall"
     return SessionConfig(
         boot,
         devices=args.device,
-        ram_size=parse_ram(args.ram),
+        ram_size=None if args.ram is None else parse_ram(args.ram),
         xlen=args.xlen,
         wall_clock=wall,
         semihosting=args.semihosting,
@@ -49,11 +54,12 @@ def session_config(args: argparse.Namespace, interactive: bool) -> SessionConfig
         trace_board=args.trace_board,
         output=lambda data: write_all(1, data),
         tell=_ignore if args.trace == "" else _tell,  # the printed trace shows it by itself
+        restore=args.restore or "",
     )
 
 
 def _tell(line: str) -> None:
-    print(f"virtscope: {line}", file=sys.stderr)
+    print(f"virtscope: {one_line(line)}", file=sys.stderr)
 
 
 def _ignore(line: str) -> None:
@@ -66,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
         from tui.named import fill_in  # noqa: PLC0415  (only where it is no file)
 
         fill_in(args)
+    if args.dump_dtb and args.restore:
+        raise InputError("--dump-dtb: a restored guest has its device tree already")
     interactive = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
     session = open_session(session_config(args, interactive))
     machine = session.machine
@@ -78,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         stack.callback(session.close)
         subscribe(session, args.trace, files_of(args), stack)
+        saving = save_at(session, args) if args.save_at else None
         ended: list[int] = []
 
         def finish(code: int) -> None:
@@ -110,10 +119,22 @@ def run(args: argparse.Namespace) -> int:
                 raise
             end = End.UNTIL  # the terminal was closed; its SIGHUP is late, or for the shell
             ended.append(128 + signal.SIGHUP)
+        if saving is not None:
+            saving.end()
     code = report(session, end, ended, args.timeout)
     if script is not None and script.waiting and end is not End.UNTIL:
         _tell(script.waiting)
     return code
+
+
+def save_at(session: Session, args: argparse.Namespace) -> Saving:
+    """Arm `--save-at`; its file may be the one of `--restore`, but nothing else that this run reads or writes."""
+    from tui.saving import Saving  # noqa: PLC0415  (start-up time)
+
+    when, path = args.save_at
+    others = [other for other in (*files_of(args), args.trace) if other and other != args.restore]
+    spare(path, "--save-at", others)
+    return Saving(session, when, path, _tell)
 
 
 def report(session: Session, end: End, ended: list[int], timeout: float | None) -> int:
@@ -140,8 +161,15 @@ def files_of(args: argparse.Namespace) -> list[str]:
     """Every file that the command line names for the guest."""
     pairs = [pair.partition("=") for text in args.device for pair in text.split(",")[1:]]
     named = [value for key, _, value in pairs if key in ("file", "input", "output")]
-    given = (args.image, args.bios, args.kernel, args.initrd, args.dtb, args.script)
+    given = (args.image, args.bios, args.kernel, args.initrd, args.dtb, args.script, args.restore)
     return [path for path in (*given, *named) if path]
+
+
+def spare(target: str, option: str, inputs: list[str]) -> None:
+    """Raises InputError if `option` would write over one of `inputs`."""
+    for path in inputs:
+        if os.path.exists(target) and os.path.exists(path) and os.path.samefile(target, path):
+            raise InputError(f"{target}: {option} would overwrite {path}, which this run reads")
 
 
 def subscribe(session: Session, target: str | None, inputs: list[str], stack: ExitStack) -> None:
@@ -154,14 +182,12 @@ def subscribe(session: Session, target: str | None, inputs: list[str], stack: Ex
 
         machine.trace.subscribe(Printer(sys.stderr, boot.where, machine.uart.flush))
         return
-    for path in inputs:
-        if os.path.exists(target) and os.path.exists(path) and os.path.samefile(target, path):
-            raise InputError(f"{target}: --trace would overwrite {path}, which this run reads")
+    spare(target, "--trace", inputs)
     try:
         stream = open(target, "w", encoding="utf-8", buffering=1 << 20)  # noqa: SIM115  (the recorder closes it)
     except OSError as error:
         raise InputError(f"{target}: {error.strerror}") from None
-    image = os.path.basename(boot.images[0].path)
+    image = os.path.basename(boot.images[0].path) if boot.images else ""
     recorder = Recorder(stream, Header("machine", 1, machine.config.xlen, image, session.device_names), boot.where)
     machine.trace.subscribe(recorder)
     stack.callback(recorder.close)

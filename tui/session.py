@@ -12,12 +12,14 @@ from emu.entropy import SeededEntropy
 from emu.errors import InputError
 from emu.machine import SLOTS, Machine, MachineConfig
 from emu.mmu import translate
+from tui.checkpoint import LARGEST_RAM, LARGEST_RAM_32, SMALLEST_RAM, agree, open_checkpoint, resume
 from tui.devices import make_devices
 from virtio.device import Device
 from virtio.mmio import MmioTransport
 from virtio.registers import VirtioMmio
+from virtio.slot_state import SlotState
 
-SMALLEST_RAM, LARGEST_RAM = 1 << 20, 1 << 36
+DEFAULT_RAM = 256 << 20
 RNG_SEED_SIZE = 32
 """Bytes of `rng-seed` in the device tree, as QEMU gives; Linux starts its random numbers with them."""
 UNITS = {"": 1 << 20, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -28,19 +30,21 @@ class SessionConfig:
     """`boot` says what to run, `devices` are the texts of `--device`, `ram_size` is in bytes.
 
     `seed`: what all randomness is made from; without it the host's own where time is the host's, else that of seed 0.
-    `tell` gets a line about the machine that a person should see.
+    `tell` gets a line about the machine that a person should see. `restore`: the checkpoint to go on from, empty for
+    none. What is None comes from it, or is 256 MiB, as the images say, and the virtual clock.
     """
 
     boot: BootConfig
     devices: list[str] = field(default_factory=list)
-    ram_size: int = 256 << 20
+    ram_size: int | None = None
     xlen: int | None = None
-    wall_clock: bool = False
+    wall_clock: bool | None = None
     semihosting: bool = False
     trace_board: bool = False
     output: Callable[[bytes], object] = field(default=lambda data: None)
     tell: Callable[[str], object] = field(default=lambda line: None)
     seed: int | None = None
+    restore: str = ""
 
     def entropy(self, label: str) -> Callable[[int], bytes]:
         """Random bytes for whoever `label` is."""
@@ -57,6 +61,7 @@ class Session:
     boot: Boot
     transports: list[MmioTransport]
     files: ExitStack = field(default_factory=ExitStack)
+    seed: int | None = None
 
     @property
     def device_names(self) -> tuple[str, ...]:
@@ -102,36 +107,46 @@ def open_session(config: SessionConfig) -> Session:
 
 
 def _open(config: SessionConfig, files: ExitStack) -> Session:
+    saved, no_images = (open_checkpoint(config.restore) if config.restore else None), config.boot == BootConfig()
+    if saved is not None:
+        agree(config, saved)
     devices = make_devices(config.devices, SLOTS, config.output, config.entropy, files)
     xlen = config.xlen or guess_xlen(config.boot) or 64
-    if xlen == 32 and config.ram_size > 2 << 30:
-        raise InputError(f"--ram {config.ram_size >> 20}M: an rv32 machine has at most 2G")
+    ram_size = config.ram_size or DEFAULT_RAM
+    if xlen == 32 and ram_size > LARGEST_RAM_32:
+        raise InputError(f"--ram {ram_size >> 20}M: an rv32 machine has at most 2G")
     board = MachineConfig(
-        xlen, config.ram_size, config.output, config.wall_clock, config.trace_board, config.semihosting,
+        xlen, ram_size, config.output, bool(config.wall_clock), config.trace_board, config.semihosting,
         tell=config.tell,
     )  # fmt: skip
+    if saved is not None:
+        board.sstc, board.slow_extensions = saved.sstc, saved.slow_extensions
     try:
         machine = Machine(board)
     except (OSError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or "not enough memory"
-        raise InputError(f"--ram {config.ram_size >> 20}M: this computer has no room for it: {reason}") from None
+        raise InputError(f"--ram {ram_size >> 20}M: this computer has no room for it: {reason}") from None
     transports = [mount(machine, slot, devices.get(slot)) for slot in range(SLOTS)]
     seeded = replace(config.boot, rng_seed=config.boot.rng_seed or config.entropy("rng-seed")(RNG_SEED_SIZE))
-    boot = prepare(machine, seeded)
+    boot = prepare(machine, seeded) if saved is None else resume(machine, None if no_images else seeded, saved)
 
     def restart() -> None:
+        if not boot.images:
+            config.tell("the guest resets: the images it started from were not named with --restore, so the run ends")
+            machine.exit(0)
+            return
         for transport in transports:
             transport.store(VirtioMmio.Status.offset, 4, 0)
         machine.power_on()
         boot.restart()
 
     machine.on_reset(restart)
-    return Session(machine, boot, transports, files)
+    return Session(machine, boot, transports, files, config.seed)
 
 
 def mount(machine: Machine, slot: int, device: Device | None) -> MmioTransport:
     """Put a VirtIO device (None: nothing) into a slot of the machine."""
     name = f"virtio{slot}" + (f"-{device.name}" if device is not None else "")
     transport = MmioTransport(device, machine.ram, machine.slot_line(slot, name), machine.trace, name)
-    machine.mount(slot, name, transport)
+    machine.mount(slot, name, transport, SlotState(transport))
     return transport

@@ -20,3 +20,8 @@ def hold() -> None:
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  (for the whole run)
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  (as well)
+
+
+def one_line(text: str) -> str:
+    """`text` as one printable line, whatever a file's name in it is made of."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

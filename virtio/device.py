@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from emu.snapshot import Saved
 from emu.trace import NO_TRACE, Notice, Trace
 from virtio.events import SpecViolation
 from virtio.spec import DeviceId, Feature, mask
@@ -22,11 +23,12 @@ class Host(Protocol):
         """Set DEVICE_NEEDS_RESET (2.1.2)."""
 
 
-class Device:
+class Device(Saved):
     """A VirtIO device.
 
     A subclass sets `device_id`, `queue_names`, its own `features` and implements `on_notify`; it may keep a
-    configuration space in `config` (bytes in the layout of its chapter).
+    configuration space in `config` (bytes in the layout of its chapter). What it remembers beside that and its queues
+    goes into checkpoints by `saved`, or by `snapshot` and `restore` of its own.
     """
 
     device_id: ClassVar[DeviceId]

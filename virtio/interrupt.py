@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from emu.irq import Line
+from emu.snapshot import Number, Saved
 from emu.trace import Trace
 from virtio.events import InterruptStatusChanged
 from virtio.spec import Interrupt
 
 
-class Pending:
+class Pending(Saved):
     """What the driver has not acknowledged: `status` in the bits of `Interrupt`; `irq` is up while one is set."""
+
+    saved: ClassVar = {"status": Number(3)}
 
     def __init__(self, irq: Line, trace: Trace, source: str) -> None:
         self.irq = irq
         self.trace = trace
         self.source = source
         self.status = 0
+
+    def restored(self) -> None:
+        self.irq.level = self.status != 0  # whoever is behind the wire knows
 
     def add(self, event: Interrupt) -> None:
         """Something happened; it stays until it is acknowledged (4.2.2.1)."""

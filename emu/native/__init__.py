@@ -27,7 +27,8 @@ class State(ctypes.Structure):
     _fields_ = (
         *((name, ctypes.c_uint64) for name in ("limit", "total", "before", "block")),
         ("at_limit", ctypes.c_void_p),
-        *((name, ctypes.c_uint64) for name in ("stopped", "last", "last_total", "inside", "pc", "begun")),
+        *((name, ctypes.c_uint64) for name in ("stopped", "fetch_fault", "last", "last_total")),
+        *((name, ctypes.c_uint64) for name in ("inside", "pc", "begun")),
         ("stop", ctypes.c_void_p),
         ("uc", ctypes.c_void_p),
         ("exception", EXCEPTION),

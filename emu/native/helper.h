@@ -27,6 +27,7 @@ struct state {
   uint64_t block;                      /* its address */
   void *(*at_limit)(struct state *);   /* does so, and returns the engine */
   uint64_t stopped;
+  uint64_t fetch_fault;                /* total at the last page fault of a fetch */
   uint64_t last, last_total;           /* the instruction of the present block's last access; which block it was */
   uint64_t inside;                     /* a callback of an access is running */
   uint64_t pc, begun;                  /* its instruction, and how many had begun with it */

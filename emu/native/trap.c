@@ -82,7 +82,9 @@ void vs_exception(void *uc, uint32_t cause, struct state *s) {
   uint64_t mask = s->xlen == 64 ? ~0ull : 0xffffffffull;
   uint64_t pc = (word(s, s->core_pc) - 4) & mask; /* four bytes behind it, whatever its length */
   if (cause == FETCH_FAULT) {
-    s->before = s->total; /* there was nothing to execute */
+    if (s->total == s->fetch_fault)
+      s->total++; /* a handler that cannot be fetched either: time goes on, and the run can be stopped */
+    s->before = s->fetch_fault = s->total; /* there was nothing to execute */
   } else {
     vs_break(s, pc);
     s->before = ++s->total; /* it was begun, and the rest of its block is not executed */
@@ -101,4 +103,8 @@ void vs_exception(void *uc, uint32_t cause, struct state *s) {
   }
   if (!done)
     s->exception(cause, pc);
+  if (cause == FETCH_FAULT && s->total >= s->limit) {
+    s->stopped = 1;
+    s->stop(s->uc);
+  }
 }

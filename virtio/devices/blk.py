@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import ClassVar
 
+from emu.snapshot import Part, Same
 from virtio.device import Device
 from virtio.devices.disk import PIECE, SECTOR, Backend, Disk
 from virtio.queue.chain import Chain
@@ -34,6 +36,7 @@ class Blk(Device):
     device_id = DeviceId.BLOCK
     queue_names = ("requestq",)
     config_writable = (range(WRITEBACK, WRITEBACK + 1),)
+    saved: ClassVar = {"serial": Same(), "disk": Part()}
 
     def __init__(
         self, backend: Backend, *, readonly: bool = False, serial: str = "", size_max: int = 0, seg_max: int = 254

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import ClassVar
 
+from emu.snapshot import Octets
 from virtio.device import Device
 from virtio.queue.split import Queue
 from virtio.spec import ConsoleFeature, DeviceId, mask
@@ -25,6 +27,7 @@ class Console(Device):
     device_id = DeviceId.CONSOLE
     queue_names = ("receiveq", "transmitq")
     config_writable = (range(EMERG_WR, EMERG_WR + 4),)
+    saved: ClassVar = {"_input": Octets(MOST_INPUT)}
 
     def __init__(self, output: Callable[[bytes], object], size: tuple[int, int] | None = None) -> None:
         super().__init__()

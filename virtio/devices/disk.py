@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from io import SEEK_END, UnsupportedOperation
 from typing import Protocol
+
+from emu.snapshot import BadState, State, record, shortened
 
 SECTOR = 512
 PIECE = 0x100000
@@ -56,6 +59,30 @@ class Disk:
         """Write `size` zero bytes at `offset`."""
         for done in range(0, size, PIECE):
             self.write(offset + done, bytes(min(PIECE, size - done)))
+
+    def snapshot(self) -> State:
+        """What tells whether a disk is this one; the content stays where it is. Raises OSError."""
+        self.flush()
+        return {"sectors": self.sectors, "sha256": self.digest()}
+
+    def restore(self, state: object) -> None:
+        """See that this is the disk that was there: a guest keeps parts of it in RAM, and would ruin another."""
+        saved = record(state, ("sectors", "sha256"))
+        if saved["sectors"] != self.sectors:
+            raise BadState(f"it has {self.sectors} sectors, the saved one had {shortened(saved['sectors'])}")
+        try:
+            digest = self.digest()
+        except OSError as error:
+            raise BadState(f"it cannot be read: {error}") from None
+        if saved["sha256"] != digest:
+            raise BadState("its content is not what it was: restore with a copy of the disk from then")
+
+    def digest(self) -> str:
+        """SHA-256 of the content, in hexadecimal."""
+        found = hashlib.sha256()
+        for offset in range(0, self.sectors * SECTOR, PIECE):
+            found.update(self.read(offset, min(PIECE, self.sectors * SECTOR - offset)))
+        return found.hexdigest()
 
     def flush(self) -> None:
         """Hand what was written to the host."""

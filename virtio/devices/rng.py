@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import ClassVar
 
+from emu.entropy import Position
 from virtio.device import Device
 from virtio.queue.split import Queue
 from virtio.spec import DeviceId
@@ -18,6 +20,7 @@ class Rng(Device):
 
     device_id = DeviceId.ENTROPY
     queue_names = ("requestq",)
+    saved: ClassVar = {"entropy": Position()}
 
     def __init__(self, entropy: Callable[[int], bytes] = os.urandom) -> None:
         super().__init__()

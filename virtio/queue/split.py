@@ -7,9 +7,10 @@ takes the queue out of life until the next reset. Nothing that lies in guest mem
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from emu.memory import BadAddress, Memory
+from emu.snapshot import BadState, Flag, Maybe, Saved, bits
 from emu.trace import NO_TRACE, Trace
 from virtio.events import ChainPopped, ChainUsed
 from virtio.queue.chain import Chain
@@ -37,13 +38,19 @@ class Owner(Protocol):
         """A chain was pushed: see about an interrupt, now or at the end of a batch."""
 
 
-class Queue:
+class Queue(Saved):
     """Queue `index` of a device: its three areas are guest-physical, its sizes in elements.
 
     `ready` follows QueueReady; `live` is set by the transport between DRIVER_OK and a reset or NEEDS_RESET. Only a
     queue that is both is looked at (2.1.2, 4.2.2.1). `size_refused` is a QueueSize out of range that the driver wrote
     last, or None: a driver lays its rings out for that size, so the queue does not start.
     """
+
+    saved: ClassVar = {
+        "size": bits(16), "size_refused": Maybe(bits(32)), "ready": Flag(), "descriptor_area": bits(64),
+        "driver_area": bits(64), "device_area": bits(64), "last_avail": bits(16), "used_idx": bits(16),
+        "_signalled": bits(16),
+    }  # fmt: skip
 
     def __init__(
         self,
@@ -88,6 +95,16 @@ class Queue:
         self.ready = False
         self.last_avail = self.used_idx = self._signalled = 0
         self.epoch += 1
+
+    def restored(self) -> None:
+        """A ready queue has to pass what it passed when it was started."""
+        if not 0 < self.size <= self.size_max:
+            raise BadState(f"{self.size} is not in 1..{self.size_max}", "size")
+        if self.ready:
+            try:
+                self._check_areas()
+            except RingError as error:
+                raise BadState(error.message, "ready") from None
 
     @property
     def usable(self) -> bool:
