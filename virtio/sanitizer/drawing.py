@@ -105,7 +105,7 @@ def _chain(event: ChainPopped, size: int) -> list[Row]:
     entries = event.descriptors[plain:]
     readable = sum(length for _, length, flags, _ in entries if not flags & WRITE)
     writable = sum(length for _, length, flags, _ in entries if flags & WRITE)
-    table = Row(indices[-1], f"-> a table of {len(entries)}: {readable} bytes readable, {writable} writable")
+    table = Row(indices[-1], f"-> a table of {len(entries)}: {_bytes(readable)} readable, {writable} writable")
     return [*_links(indices[:-1], event.descriptors[:plain], size), table]
 
 
@@ -118,7 +118,7 @@ def _links(indices: Sequence[int], descriptors: Sequence[Descriptor], size: int)
             outside = " (there is none)" if following >= size else ""
             again = " (again)" if following in indices[: place + 1] else ""
             arrow = f" -> {following}{outside}{again}"
-        rows.append(Row(index, f"{address:#x}, {length} byte{'s' * (length != 1)} {kind}{arrow}"))
+        rows.append(Row(index, f"{address:#x}, {_bytes(length)} {kind}{arrow}"))
     return rows
 
 
@@ -140,6 +140,10 @@ def _gaps(known: set[int], size: int) -> list[str]:
             spans.append(str(start) if index == start + 1 else f"{start} to {index - 1}")
         start = index + 1
     return spans
+
+
+def _bytes(count: int) -> str:
+    return f"{count} byte{'s' * (count != 1)}"
 
 
 def _shown(word: int) -> str:
