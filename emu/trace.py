@@ -7,7 +7,7 @@ A write is published before its effect, a read after its value is known.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
@@ -127,7 +127,7 @@ class Unimplemented(Event):
 
 
 def event_from_json(data: Any) -> Event:
-    """The event that `to_json` wrote (and `where`, if it is there); other keys are ignored.
+    """The event that `to_json` wrote (and `where`, if it is there); other keys are ignored, defaults fill missing ones.
 
     Raises ValueError that names the missing, unknown or ill-typed field.
     """
@@ -138,8 +138,10 @@ def event_from_json(data: Any) -> Event:
     if cls is None:
         raise ValueError(f"field kind: unknown value {kind!r}" if "kind" in data else "field kind: missing")
     arguments = {}
-    for name, key, hint in _plan(cls.kind):
+    for name, key, hint, optional in _plan(cls.kind):
         if key not in data:
+            if optional:  # a recording made before the field was there
+                continue
             raise ValueError(f"field {key}: missing in a {cls.kind} event")
         value = _tupled(data[key])
         if not _fits(value, hint):
@@ -157,12 +159,12 @@ def event_from_json(data: Any) -> Event:
 
 
 @cache
-def _plan(kind: str) -> tuple[tuple[str, str, Any], ...]:
-    """The fields of an event as (attribute, JSON key, type)."""
+def _plan(kind: str) -> tuple[tuple[str, str, Any, bool], ...]:
+    """The fields of an event as (attribute, JSON key, type, whether it may be missing)."""
     cls = Event.kinds[kind]
     hints = get_type_hints(cls)
-    names = [f.name for f in fields(cls) if f.name not in ("where", "insn")]
-    return tuple((name, "text" if name == "detail" else name, hints[name]) for name in names)
+    plan = [(f, "text" if f.name == "detail" else f.name) for f in fields(cls) if f.name not in ("where", "insn")]
+    return tuple((f.name, key, hints[f.name], f.init and key == f.name and f.default is not MISSING) for f, key in plan)
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -113,6 +113,25 @@ def test_unknown_requests_are_unsupported() -> None:
         assert bench.ask(kind, 0, bytes(16)) == (UNSUPP, b"")
     assert bench.ask(7, room=20) == (UNSUPP, b"\xee" * 20)
     assert bench.length == 1
+    assert bench.rules == ["inv.blk-unsupported-cmd"] * 6
+    assert bench.p.complaints[2].startswith("blk: request type 9, which no negotiated feature defines")
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "room", "complaint"),
+    [
+        (IN, b"r" * 512, 512, "IN with 512 readable bytes after the header: its data is written [inv.reqhdr-layout"),
+        (OUT, b"w" * 512, 3, "OUT with 3 writable bytes before the status: its data is read [inv.reqhdr-layout"),
+        (FLUSH, b"f" * 8, 0, "FLUSH with 8 bytes of data [blk.flush-no-data"),
+        (FLUSH, b"", 8, "FLUSH with 8 bytes of data [blk.flush-no-data"),
+    ],
+)
+def test_data_in_the_wrong_place_is_named_and_the_request_done(
+    kind: int, data: bytes, room: int, complaint: str
+) -> None:
+    _, bench = disk()
+    assert bench.ask(kind, 0, data, room=room)[0] == OK
+    assert [text.split(", 5")[0] for text in bench.p.complaints] == [f"blk: {complaint}"]
 
 
 @pytest.mark.parametrize("sector", [SECTORS, SECTORS - 1, 1 << 60, (1 << 64) - 1])

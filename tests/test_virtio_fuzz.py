@@ -156,13 +156,15 @@ chains = st.tuples(
 ).map(lambda parts: [parts[0], *parts[1]])
 
 
-def attack(device: str, examples: int, sequences: st.SearchStrategy[list[Op]]) -> None:
+def attack(
+    device: str, examples: int, sequences: st.SearchStrategy[list[Op]], make: Callable[[Device], Bench] = Bench
+) -> None:
     """Run so many sequences, each against a new device, none for longer than five seconds."""
 
     @settings(max_examples=examples, deadline=5000, derandomize=examples < 100, database=None)
     @given(sequences)
     def run(sequence: list[Op]) -> None:
-        bench = Bench(DEVICES[device]())
+        bench = make(DEVICES[device]())
         for op in sequence:
             op(bench)
         bench.check()

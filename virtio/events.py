@@ -6,21 +6,41 @@ Blame is typed: `SpecViolation` is the driver's, `emu.trace.Unimplemented` is ou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from emu.regs import show
 from emu.trace import Event
 from virtio.spec import DeviceStatus, Interrupt
 
+Words = tuple[int, int, int, int, int, int]
+
+
+class RingWords(NamedTuple):
+    """What both sides have written into the rings of a split queue (2.7.6, 2.7.8); -1: not looked at, or not readable.
+
+    Events have them as `ring`, read at that moment; from a recording it is a plain tuple: `RingWords(*event.ring)`.
+    """
+
+    avail_flags: int = -1
+    avail_idx: int = -1
+    used_event: int = -1
+    used_flags: int = -1
+    used_idx: int = -1
+    avail_event: int = -1
+
+
+UNREAD = RingWords()
+
 
 @dataclass(slots=True)
 class StatusChanged(Event):
-    """The Status register went from `old` to `new` (2.1)."""
+    """The Status register went from `old` to `new` (2.1); at a reset `rings` has (queue, six words) as they were."""
 
     kind: ClassVar[str] = "status"
 
     old: int
     new: int
+    rings: tuple[tuple[int, ...], ...] = ()
 
     @property
     def text(self) -> str:
@@ -49,7 +69,11 @@ class FeaturesNegotiated(Event):
 
 @dataclass(slots=True)
 class QueueConfigured(Event):
-    """QueueReady changed: `size` in elements, areas guest-physical (2.7)."""
+    """QueueReady changed: `size` in elements, areas guest-physical (2.7).
+
+    `ring` is what lay there when it changed. `dirty`: where in each area, when the queue became ready, the first byte
+    lay that was not 0 (-1: none).
+    """
 
     kind: ClassVar[str] = "queue"
 
@@ -59,6 +83,8 @@ class QueueConfigured(Event):
     descriptor_area: int
     driver_area: int
     device_area: int
+    ring: Words = UNREAD
+    dirty: tuple[int, int, int] = (-1, -1, -1)
 
     @property
     def text(self) -> str:
@@ -72,12 +98,17 @@ class QueueConfigured(Event):
 
 @dataclass(slots=True)
 class QueueNotified(Event):
-    """The driver kicked `queue` when `available` chains waited there (-1: the queue cannot be looked at)."""
+    """The driver kicked `queue` when `available` chains waited there (-1: the queue cannot be looked at).
+
+    `heads` are the first of them (16 at most) as they stand in the avail ring.
+    """
 
     kind: ClassVar[str] = "notify"
 
     queue: int
     available: int
+    heads: tuple[int, ...] = ()
+    ring: Words = UNREAD
 
     @property
     def text(self) -> str:
@@ -88,7 +119,11 @@ class QueueNotified(Event):
 
 @dataclass(slots=True)
 class ChainPopped(Event):
-    """The device took a chain: `head` its first descriptor, `descriptors` as (address, length, flags, next)."""
+    """The device took a chain: `head` its first descriptor, `descriptors` as (address, length, flags, next).
+
+    `indices`: which descriptors of the queue it consists of; with `indirect` the last of them points to a table, whose
+    entries are the last of `descriptors`.
+    """
 
     kind: ClassVar[str] = "pop"
 
@@ -96,6 +131,8 @@ class ChainPopped(Event):
     avail_idx: int
     head: int
     descriptors: tuple[tuple[int, int, int, int], ...]
+    indices: tuple[int, ...] = ()
+    indirect: bool = False
 
     @property
     def text(self) -> str:
@@ -116,6 +153,7 @@ class ChainUsed(Event):
     used_idx: int
     head: int
     length: int
+    ring: Words = UNREAD
 
     @property
     def text(self) -> str:
@@ -150,13 +188,21 @@ class ConfigChanged(Event):
 
 @dataclass(slots=True)
 class SpecViolation(Event):
-    """The driver broke the specification. `rule` is the id, `section` its clause, `message` says it with the values."""
+    """The driver broke the specification. `rule` is the id, `section` its clause, `message` says it with the values.
+
+    What a queue itself finds wrong names the `queue`, and with the chain that it was following the `head`, and
+    `indices` and `descriptors` as far as they were read (those of the queue's table, not of an indirect one).
+    """
 
     kind: ClassVar[str] = "violation"
 
     rule: str
     section: str
     message: str
+    queue: int = -1
+    head: int = -1
+    indices: tuple[int, ...] = ()
+    descriptors: tuple[tuple[int, int, int, int], ...] = ()
 
     @property
     def text(self) -> str:

@@ -17,6 +17,7 @@ from virtio.describe import describe
 from virtio.device import Device
 from virtio.events import ConfigChanged, FeaturesNegotiated, QueueNotified, StatusChanged
 from virtio.interrupt import Pending
+from virtio.queue.sample import waiting_heads
 from virtio.queue.split import Queue
 from virtio.queue_registers import QueueRegisters
 from virtio.registers import CONFIG, VirtioMmio
@@ -186,7 +187,8 @@ class MmioTransport(QueueRegisters):
             return
         queue = self.queues[value]
         if self.trace.on:
-            self.trace.publish(QueueNotified(self.name, value, queue.available if queue.ready else -1))
+            available = queue.available if queue.ready else -1
+            self.trace.publish(QueueNotified(self.name, value, available, waiting_heads(queue, available), queue.words))
         if not self.status & DRIVER_OK:
             self.violation("init.no-notify-before-driver-ok", "3.1.1", f"queue {value} notified before DRIVER_OK")
         elif self.status & NEEDS_RESET:
@@ -195,6 +197,7 @@ class MmioTransport(QueueRegisters):
             self.violation("inv.notify-live-queue", "4.2.3.3", f"queue {value} notified while QueueReady is 0")
         else:
             self._serving = True
+            queue.look()
             try:
                 self.model.on_notify(queue, queue.name)
             except BadAddress as error:  # borrowed memory can go away between the check and the use
@@ -245,13 +248,14 @@ class MmioTransport(QueueRegisters):
 
     def _reset(self) -> None:
         """Back to power on (2.4.1, 4.2.2.1): no feature, no ready queue, no pending interrupt."""
+        left = tuple((queue.index, *queue.words) for queue in self.queues if queue.ready) if self.trace.on else ()
         for queue in self.queues:
             queue.live = queue.event_idx = queue.indirect = False
             queue.reset()
         self.accepted = self.model.negotiated = 0
         self.device_features_sel = self.driver_features_sel = self.queue_sel = 0
         self.pending.remove(ALL_ONES)
-        self._change_status(0)
+        self._change_status(0, left)
         self.model.on_reset()
 
     def _negotiate(self) -> bool:
@@ -272,13 +276,13 @@ class MmioTransport(QueueRegisters):
                 queue.indirect = self.model.has(Feature.INDIRECT_DESC)
         return agreed
 
-    def _change_status(self, new: int) -> None:
+    def _change_status(self, new: int, left: tuple[tuple[int, ...], ...] = ()) -> None:
         old, self.status = self.status, int(new)
         live = bool(new & DRIVER_OK) and not new & NEEDS_RESET
         for queue in self.queues:
             queue.live = live
         if old != new and self.trace.on:
-            self.trace.publish(StatusChanged(self.name, old, self.status))
+            self.trace.publish(StatusChanged(self.name, old, self.status, left))
         if new & ~old & DRIVER_OK:
             self.model.on_driver_ok()
 

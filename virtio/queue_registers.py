@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from emu.regs import Reg, RegisterHandlers, reads, writes
 from emu.trace import Trace
-from virtio.events import QueueConfigured, SpecViolation
+from virtio.events import UNREAD, QueueConfigured, RingWords, SpecViolation
+from virtio.queue.sample import CLEAN, first_dirty
 from virtio.queue.split import Queue, size_rule
 from virtio.queue.walk import RingError
 from virtio.registers import VirtioMmio
@@ -92,6 +93,7 @@ class QueueRegisters(RegisterHandlers):
         queue = self._present(VirtioMmio.QueueReady)
         if queue is None or queue.ready == bool(value):
             return
+        left = queue.words if self.trace.on else UNREAD
         if not value:
             queue.stop()
         else:
@@ -100,7 +102,7 @@ class QueueRegisters(RegisterHandlers):
             except RingError as error:
                 self.violation(error.rule, error.section, f"{error.message}; QueueReady stays 0")
                 return
-        self._configured(queue)
+        self._configured(queue, left)
 
     @reads(VirtioMmio.QueueReset)
     def _queue_reset(self) -> int:
@@ -113,8 +115,9 @@ class QueueRegisters(RegisterHandlers):
             return
         queue = self._present(VirtioMmio.QueueReset)
         if queue is not None and value & 1:
+            left = queue.words if self.trace.on else UNREAD
             queue.reset()
-            self._configured(queue)
+            self._configured(queue, left)
 
     def _present(self, register: Reg) -> Queue | None:
         queue = self.selected
@@ -131,7 +134,9 @@ class QueueRegisters(RegisterHandlers):
             return None
         return queue
 
-    def _configured(self, queue: Queue) -> None:
+    def _configured(self, queue: Queue, left: RingWords = UNREAD) -> None:
         if self.trace.on:
             areas = (queue.descriptor_area, queue.driver_area, queue.device_area)
-            self.trace.publish(QueueConfigured(self.name, queue.index, queue.ready, queue.size, *areas))
+            dirty = first_dirty(queue.memory, *areas, queue.size) if queue.ready else CLEAN
+            ring = queue.words if queue.ready else left
+            self.trace.publish(QueueConfigured(self.name, queue.index, queue.ready, queue.size, *areas, ring, dirty))

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from emu.snapshot import Part, Same
 from virtio.device import Device
+from virtio.devices.blk_misuse import misuse
 from virtio.devices.disk import PIECE, SECTOR, Backend, Disk
 from virtio.queue.chain import Chain
 from virtio.queue.split import Queue
@@ -87,6 +88,8 @@ class Blk(Device):
         if len(header) < HEADER.size:
             return self._wrong("inv.reqhdr-layout", "5.2.6", f"header of {len(header)} bytes instead of {HEADER.size}")
         kind, _, sector = HEADER.unpack(header)
+        for wrong in misuse(kind, chain.readable_size, chain.room):
+            self._wrong(*wrong)
         request = self._requests.get(kind)
         if request is None:
             return UNSUPP

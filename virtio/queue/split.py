@@ -1,7 +1,7 @@
 """The device side of a split virtqueue (2.7). Iterating pops chains, `push` returns them to the driver.
 
-A ring that cannot be trusted is told to the owner, once: it reports the violation, sets DEVICE_NEEDS_RESET and
-takes the queue out of life until the next reset. Nothing that lies in guest memory can raise or loop here.
+A ring that cannot be trusted is a violation, once, and told to the owner: it sets DEVICE_NEEDS_RESET and takes the
+queue out of life until the next reset. Nothing that lies in guest memory can raise or loop here.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import ClassVar, Protocol
 from emu.memory import BadAddress, Memory
 from emu.snapshot import BadState, Flag, Maybe, Saved, bits
 from emu.trace import NO_TRACE, Trace
-from virtio.events import ChainPopped, ChainUsed
+from virtio.events import UNREAD, ChainPopped, ChainUsed, RingWords, SpecViolation
 from virtio.queue.chain import Chain
+from virtio.queue.sample import ring_words
 from virtio.queue.walk import RingError, Walk
 from virtio.spec import MAX_SPLIT_QUEUE_SIZE, AvailFlag, UsedFlag
 
@@ -27,9 +28,6 @@ def size_rule(size: int) -> tuple[str, str]:
 
 class Owner(Protocol):
     """What a queue needs of its transport."""
-
-    def violation(self, rule: str, section: str, message: str) -> None:
-        """The driver broke a rule; nothing else happens."""
 
     def needs_reset(self, reason: str) -> None:
         """Set DEVICE_NEEDS_RESET (2.1.2) and stop every queue."""
@@ -75,6 +73,7 @@ class Queue(Saved):
         self.event_idx = False
         self.epoch = 0
         self.size_refused: int | None = None
+        self._walk: Walk | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -93,7 +92,7 @@ class Queue(Saved):
     def stop(self) -> None:
         """Leave the rings alone and forget every position in them."""
         self.ready = False
-        self.last_avail = self.used_idx = self._signalled = 0
+        self.last_avail = self.used_idx = self._signalled = self._seen = 0
         self.epoch += 1
 
     def restored(self) -> None:
@@ -120,6 +119,21 @@ class Queue(Saved):
             return (self.memory.get16(self.driver_area + 2) - self.last_avail) & 0xFFFF
         except BadAddress:
             return 0
+
+    @property
+    def words(self) -> RingWords:
+        """What both sides have written into the rings, as it lies in memory now."""
+        return ring_words(self.memory, self.driver_area, self.device_area, self.size) if self.ready else UNREAD
+
+    def look(self) -> None:
+        """The driver kicked: see whether it brought avail.idx to where it can be; if not, the queue's life ends."""
+        if self.usable:
+            try:
+                self._waiting()
+            except RingError as error:
+                self._give_up(error)
+            except BadAddress as error:
+                self._give_up(RingError("inv.buffer-in-ram", "2.7", f"queue {self.index}: {error}"))
 
     def __iter__(self) -> Iterator[Chain]:
         """Pop until the ring is empty, but no more chains than a driver can have out at once."""
@@ -159,7 +173,7 @@ class Queue(Saved):
             self._give_up(RingError("inv.buffer-in-ram", "2.7", f"queue {self.index}: {error}"))
             return
         if self.trace.on:
-            event = ChainUsed(self.source, self.index, self.used_idx, chain.head, chain.written)
+            event = ChainUsed(self.source, self.index, self.used_idx, chain.head, chain.written, self.words)
             self.trace.publish(event)
         self.owner.chain_used(self)
 
@@ -190,16 +204,9 @@ class Queue(Saved):
 
     def _pop(self) -> Chain | None:
         memory = self.memory
-        waiting = (memory.get16(self.driver_area + 2) - self.last_avail) & 0xFFFF
-        if waiting == 0:
+        if not self._waiting():
             self._expect_kick()
             return None
-        if waiting > self.size:
-            raise RingError(
-                "inv.avail-idx-jump",
-                "2.7.13",
-                f"queue {self.index}: avail.idx is {waiting} ahead, the queue has {self.size} descriptors",
-            )
         head = memory.get16(self.driver_area + 4 + 2 * (self.last_avail % self.size))
         if head >= self.size:
             raise RingError(
@@ -207,13 +214,35 @@ class Queue(Saved):
                 "2.7.6",
                 f"queue {self.index}: chain {head} made available, the queue has {self.size} descriptors",
             )
-        walk = Walk(memory, self.descriptor_area, self.size, indirect=self.indirect, report=self._report)
+        walk = self._walk = Walk(memory, self.descriptor_area, self.size, indirect=self.indirect, report=self._report)
         descriptors = walk.chain(head)
         if self.trace.on:
             plain = tuple((d.address, d.length, d.flags, d.next) for d in descriptors)
-            self.trace.publish(ChainPopped(self.source, self.index, self.last_avail, head, plain))
+            event = ChainPopped(
+                self.source, self.index, self.last_avail, head, plain, tuple(walk.indices), walk.through_table
+            )
+            self.trace.publish(event)
         self.last_avail = (self.last_avail + 1) & 0xFFFF
         return Chain(memory, head, descriptors, self.epoch)
+
+    def _waiting(self) -> int:
+        """Chains that wait in the avail ring; avail.idx only goes forward, by no more than there are descriptors."""
+        self._walk = None
+        idx = self.memory.get16(self.driver_area + 2)
+        waiting = (idx - self.last_avail) & 0xFFFF
+        back = (self._seen - idx) & 0xFFFF
+        gone_back = 0 < back <= min(self.size, 0x7FFF)
+        if gone_back:
+            rule, section = "split.avail-idx-no-decrement", "2.7.6.1"
+            message = f"queue {self.index}: avail.idx went back from {self._seen} to {idx}"
+            if waiting > self.size:
+                raise RingError(rule, section, message)
+            self._blame(rule, section, message)
+        elif waiting > self.size:
+            message = f"queue {self.index}: avail.idx is {waiting} ahead, the queue has {self.size} descriptors"
+            raise RingError("inv.avail-idx-jump", "2.7.13", message)
+        self._seen = idx
+        return waiting
 
     def _expect_kick(self) -> None:
         """Ask to be told of the very next chain: avail_event is the place of it (2.7.10.2)."""
@@ -221,11 +250,21 @@ class Queue(Saved):
             self.memory.put16(self.device_area + 4 + 8 * self.size, self.last_avail)
 
     def _report(self, rule: str, section: str, message: str) -> None:
-        self.owner.violation(rule, section, f"queue {self.index}, {message}")
+        self._blame(rule, section, f"queue {self.index}, {message}")
+
+    def _blame(self, rule: str, section: str, message: str) -> None:
+        """Publish a violation with the chain that is being followed, if one is."""
+        if self.trace.on:
+            event = SpecViolation(self.source, rule, section, message, self.index)
+            walk = self._walk
+            if walk is not None and walk.indices:
+                event.head, event.indices = walk.indices[0], tuple(walk.indices)
+                event.descriptors = tuple((d.address, d.length, d.flags, d.next) for d in walk.visited)
+            self.trace.publish(event)
 
     def _give_up(self, error: RingError) -> None:
         message = error.message if error.message.startswith("queue") else f"queue {self.index}, {error.message}"
-        self.owner.violation(error.rule, error.section, message)
+        self._blame(error.rule, error.section, message)
         self.owner.needs_reset(message)
 
     def _check_areas(self) -> None:

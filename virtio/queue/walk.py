@@ -34,7 +34,8 @@ class RingError(Exception):
 class Walk:
     """Follows chains in a descriptor table of `size` entries at guest-physical `table`.
 
-    `indirect` says whether INDIRECT_DESC was negotiated. What a device can live with goes to `report`.
+    `indirect` says whether INDIRECT_DESC was negotiated. What a device can live with goes to `report`. `indices` and
+    `visited` are the descriptors of the table that were read, in order, also if one of them was wrong.
     """
 
     def __init__(self, memory: Memory, table: int, size: int, *, indirect: bool, report: Report) -> None:
@@ -43,6 +44,13 @@ class Walk:
         self.size = size
         self.indirect = indirect
         self.report = report
+        self.indices: list[int] = []
+        self.visited: list[Descriptor] = []
+
+    @property
+    def through_table(self) -> bool:
+        """Whether the chain goes on in an indirect table."""
+        return bool(self.visited) and bool(self.visited[-1].flags & INDIRECT)
 
     def chain(self, head: int) -> list[Descriptor]:
         """The descriptors of the chain at `head` that hold buffers, in order; raises `RingError`."""
@@ -71,6 +79,8 @@ class Walk:
         while True:
             where = f"chain {head}: descriptor {index}"
             descriptor = self._descriptor(self.table + 16 * index, where)
+            self.indices.append(index)
+            self.visited.append(descriptor)
             if descriptor.flags & INDIRECT:
                 found += self._table(head, where, descriptor, len(found))
                 return found

@@ -8,7 +8,7 @@ all rules, to remember. Both may be on several kinds of event.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from emu.regs import Reg
 from emu.trace import Event
@@ -16,7 +16,16 @@ from virtio.sanitizer.slot import Slot
 
 Key = tuple[str, str]
 """("r" or "w", a register's name; empty for every register), or ("", an event's kind)."""
-Answer = str | Iterable[str] | None
+
+
+class About(NamedTuple):
+    """What is wrong with `queue`, for events that are about no queue or about another."""
+
+    queue: int
+    message: str
+
+
+Answer = str | About | Iterable[str | About] | None
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 ALL = ""

@@ -7,14 +7,19 @@ from typing import NamedTuple
 
 from emu.trace import Event, RegisterAccess
 from virtio.events import SpecViolation, StatusChanged
-from virtio.sanitizer.chapter import ALL, Answer, Chapter, Key
+from virtio.sanitizer.chapter import ALL, About, Answer, Chapter, Key
 from virtio.sanitizer.chapters import CHAPTERS
+from virtio.sanitizer.drawing import draw
 from virtio.sanitizer.findings import Finding, Findings
 from virtio.sanitizer.slot import Slot
 from virtio.sanitizer.table import ADVICE, DEVICE, rules
 
 PREFIX = "virtio"
 """Slots are called `virtio0` (nothing in it) or `virtio0-rng`."""
+
+
+RINGS = ("split", "packed")
+"""Chapters whose findings show the queue, as those of all rules that rings are read for."""
 
 
 class Asked(NamedTuple):
@@ -44,6 +49,12 @@ class Watch:
         if isinstance(event, RegisterAccess):
             return (event.op, event.name), (event.op, ALL)
         return (("", event.kind),)
+
+    def draw(self, event: Event, about: int) -> tuple[str, ...]:
+        """Queue `about`; if that is negative the one that `event`, or the last event before it, is about."""
+        about = about if about >= 0 else getattr(event, "queue", -1)
+        about = about if about >= 0 else self.slot.last_queue
+        return draw(self.slot.queue(about), event) if about >= 0 else ()
 
     def reset(self) -> None:
         for chapter in self.chapters:
@@ -93,8 +104,9 @@ class Sanitizer:
             for asked in watch.asked.get(key, ()):
                 answer = asked.judge(event)
                 if answer:
-                    for message in (answer,) if isinstance(answer, str) else answer:
-                        self._found(watch, asked.rule, message, event)
+                    for said in (answer,) if isinstance(answer, str | About) else answer:
+                        message, queue = (said.message, said.queue) if isinstance(said, About) else (said, -1)
+                        self._found(watch, asked.rule, message, event, queue)
         for key in keys:
             for method in watch.told.get(key, ()):
                 method(event)
@@ -102,14 +114,16 @@ class Sanitizer:
             watch.reset()
         watch.slot.follow(event)
 
-    def _found(self, watch: Watch, name: str, message: str, event: Event) -> None:
+    def _found(self, watch: Watch, name: str, message: str, event: Event, about: int = -1) -> None:
         place = (name, event.source, event.pc)
         if self.findings.again(place):
             return
         insn, where = self._explain(event)
         history = tuple(e.text for e in watch.slot.history)
+        rule = self._rules[name]
+        queue = watch.draw(event, about) if rule.observed == "rings" or rule.chapter in RINGS else ()
         finding = Finding(
-            self._rules[name], event.source, message, event.seq, event.time, event.pc, where, insn, history=history
+            rule, event.source, message, event.seq, event.time, event.pc, where, insn, history=history, queue=queue
         )
         if self.findings.add(finding):
             self.on_finding(finding)

@@ -7,17 +7,22 @@ from dataclasses import dataclass, field
 
 from emu.trace import Event, InterruptLine, RegisterAccess
 from virtio.events import (
+    UNREAD,
     ChainPopped,
     ChainUsed,
     FeaturesNegotiated,
     InterruptStatusChanged,
     QueueConfigured,
+    QueueNotified,
+    RingWords,
     StatusChanged,
 )
 from virtio.spec import DeviceId, Feature
 
 HISTORY = 12
 """How many of a device's last events a finding shows."""
+RETURNED = 8
+"""How many of a queue's last returned chains are kept."""
 KINDS = {
     "net": DeviceId.NETWORK, "blk": DeviceId.BLOCK, "console": DeviceId.CONSOLE, "rng": DeviceId.ENTROPY,
 }  # fmt: skip
@@ -26,7 +31,11 @@ KINDS = {
 
 @dataclass(slots=True)
 class QueueState:
-    """One queue as its events tell: `size` and areas as configured last, `out` the chains the device has, by head."""
+    """One queue as its events tell: `size` and areas as configured last, `out` the chains the device has, by head.
+
+    `words` and `heads` are those seen last, `taken` counts chains since the queue became ready, `returned` are the last
+    that came back.
+    """
 
     index: int
     ready: bool = False
@@ -36,13 +45,19 @@ class QueueState:
     device_area: int = 0
     last_avail: int = 0
     used_idx: int = 0
+    words: RingWords = UNREAD
+    heads: tuple[int, ...] = ()
+    taken: int = 0
     out: dict[int, ChainPopped] = field(default_factory=dict)
+    returned: deque[ChainPopped] = field(default_factory=lambda: deque(maxlen=RETURNED))
 
     def stop(self) -> None:
         """Positions count from 0 again, and nothing is outstanding."""
         self.ready = False
-        self.last_avail = self.used_idx = 0
+        self.last_avail = self.used_idx = self.taken = 0
+        self.words, self.heads = UNREAD, ()
         self.out = {}
+        self.returned.clear()
 
 
 class Slot:
@@ -50,7 +65,8 @@ class Slot:
 
     `status` is the Status register, `accepted` what the driver wrote to DriverFeatures, by word; `negotiated` the
     features both agreed on (0 before). `device_sel`, `driver_sel` and `queue_sel` are the selectors, None if never
-    written since the last reset. `interrupt` is InterruptStatus, `line` the wire.
+    written since the last reset. `interrupt` is InterruptStatus, `line` the wire. `last_queue` is the queue of the
+    last event that was about one (-1: none).
     """
 
     def __init__(self, source: str) -> None:
@@ -70,6 +86,7 @@ class Slot:
         self.driver_sel: int | None = None
         self.queue_sel: int | None = None
         self.queues: dict[int, QueueState] = {}
+        self.last_queue = -1
 
     def has(self, feature: Feature) -> bool:
         """Whether `feature` was negotiated."""
@@ -85,6 +102,7 @@ class Slot:
     def follow(self, event: Event) -> None:
         """Take over what `event` changes; called when every rule has seen it."""
         self.history.append(event)
+        self.last_queue = getattr(event, "queue", self.last_queue)
         if isinstance(event, RegisterAccess):
             if event.op == "w":
                 self._written(event)
@@ -101,14 +119,22 @@ class Slot:
             queue.ready, queue.size = event.ready, event.size
             queue.descriptor_area, queue.driver_area = event.descriptor_area, event.driver_area
             queue.device_area = event.device_area
+            queue.words = RingWords(*event.ring)
+        elif isinstance(event, QueueNotified):
+            queue = self.queue(event.queue)
+            queue.words, queue.heads = RingWords(*event.ring), event.heads
         elif isinstance(event, ChainPopped):
             queue = self.queue(event.queue)
             queue.last_avail = event.avail_idx + 1 & 0xFFFF
+            queue.taken += 1
+            queue.heads = queue.heads[1:]
             queue.out[event.head] = event
         elif isinstance(event, ChainUsed):
             queue = self.queue(event.queue)
-            queue.used_idx = event.used_idx
-            queue.out.pop(event.head, None)
+            queue.used_idx, queue.words = event.used_idx, RingWords(*event.ring)
+            chain = queue.out.pop(event.head, None)
+            if chain is not None:
+                queue.returned.append(chain)
         elif isinstance(event, InterruptStatusChanged):
             self.interrupt = event.status
         elif isinstance(event, InterruptLine):
