@@ -1,15 +1,9 @@
 /* The block driver (5.2): a request is a header, the data, and a byte where the device says how it went. */
 #include "blk.h"
 
+#define HEADER 16         /* bytes of a request that come before its data (5.2.6) */
 #define CAPACITY_LOW  0   /* offsets in the configuration (5.2.4) */
 #define CAPACITY_HIGH 4
-
-static struct {
-  uint32 type;
-  uint32 reserved;
-  uint64 sector;
-} header;
-static volatile uint8 status;
 
 /* 64 bits come in two reads; if the generation moves in between, they may not belong together (2.5.1). */
 static void read_capacity(struct blk *b)
@@ -37,30 +31,39 @@ bool blk_init(struct blk *b)
   return true;
 }
 
+/* Request r as buffers, of which there are as many as it says: header, data if there are any, status. */
+int blk_buffers(struct blk_request *r, volatile void *data, uint32 n, struct buffer buffers[3])
+{
+  int count = 0;
+
+  r->reserved = 0;
+  r->status = 0xff;
+  buffers[count++] = (struct buffer){ r, HEADER, .writable = false };
+  if (n > 0)
+    buffers[count++] = (struct buffer){ data, n, r->type != BLK_OUT };
+  buffers[count++] = (struct buffer){ &r->status, 1, .writable = true };
+  return count;
+}
+
 /* One request. `n` bytes of data are written by the device, or read by it for BLK_OUT. */
 static bool request(struct blk *b, uint32 type, uint64 sector, volatile void *data, uint32 n)
 {
-  bool writable = type != BLK_OUT;
-  uint32 expected = 1 + (writable ? n : 0), written;
-  struct buffer buffers[3] = { { &header, sizeof header, .writable = false } };
-  int count = 1;
+  static struct blk_request r;
+  uint32 expected = 1 + (type != BLK_OUT ? n : 0), written;
+  struct buffer buffers[3];
+  int count;
 
-  header.type = type;
-  header.reserved = 0;
-  header.sector = sector;
-  status = 0xff;
-  if (n > 0)
-    buffers[count++] = (struct buffer){ data, n, writable };
-  buffers[count++] = (struct buffer){ &status, 1, .writable = true };
-
+  r.type = type;
+  r.sector = sector;
+  count = blk_buffers(&r, data, n, buffers);
   if (!virtq_request(&b->requestq, buffers, count, &written))
     return false;
   if (b->dev.config_changed) {
     b->dev.config_changed = false;
     read_capacity(b);          /* the disk may have another size (5.2.6.1) */
   }
-  if (written < expected || status != 0) {
-    printf("blk: request %u at sector %llu: status %u, %u bytes written\n", type, sector, status, written);
+  if (written < expected || r.status != 0) {
+    printf("blk: request %u at sector %llu: status %u, %u bytes written\n", type, sector, r.status, written);
     return false;
   }
   return true;

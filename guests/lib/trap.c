@@ -1,21 +1,8 @@
 /* Traps in M-mode: external interrupts through the PLIC, one timer through the CLINT, and the end for all else. */
 #include "board.h"
 
-#define PLIC_PRIORITY      ((volatile uint32 *)PLIC)                  /* one each source */
-#define PLIC_ENABLE        (*(volatile uint32 *)(PLIC + 0x2000))     /* context 0: hart 0, M-mode */
-#define PLIC_THRESHOLD     (*(volatile uint32 *)(PLIC + 0x200000))
-#define PLIC_CLAIM         (*(volatile uint32 *)(PLIC + 0x200004))   /* read: claim, write: complete */
 #define MTIMECMP           ((volatile uint32 *)(CLINT + 0x4000))
 #define MTIME              ((volatile uint32 *)(CLINT + 0xbff8))
-
-#define MSTATUS_MIE  (1 << 3)
-#define MIE_TIMER    (1 << 7)
-#define MIE_EXTERNAL (1 << 11)
-#define INTERRUPT    (1ul << (__riscv_xlen - 1))
-
-#define csr_read(csr) ({ unsigned long v_; asm volatile("csrr %0, " #csr : "=r"(v_) :: "memory"); v_; })
-#define csr_set(csr, bits) asm volatile("csrs " #csr ", %0" :: "r"(bits) : "memory")
-#define csr_clear(csr, bits) asm volatile("csrc " #csr ", %0" :: "r"(bits) : "memory")
 
 static struct {
   void (*handler)(void *);
@@ -42,11 +29,16 @@ static void set_timer(uint64 when)
   MTIMECMP[1] = when >> 32;
 }
 
-/* From now on call handler(arg) for every interrupt of this source. */
-void irq_enable(int irq, void (*handler)(void *), void *arg)
+/* Call handler(arg) for an interrupt of this source that gets through. */
+void irq_handle(int irq, void (*handler)(void *), void *arg)
 {
   sources[irq].handler = handler;
   sources[irq].arg = arg;
+}
+
+/* Let the interrupts of this source through, from the PLIC to the hart. */
+void irq_enable(int irq)
+{
   PLIC_PRIORITY[irq] = 1;
   PLIC_ENABLE |= 1 << irq;
   PLIC_THRESHOLD = 0;
@@ -68,7 +60,7 @@ bool wait_until(bool (*condition)(void *), void *arg, uint32 ticks)
     csr_set(mie, MIE_TIMER);
   }
   while (!condition(arg) && !timer_fired) {
-    asm volatile("wfi" ::: "memory");
+    wfi();
     csr_set(mstatus, MSTATUS_MIE);     /* the trap is taken here */
     csr_clear(mstatus, MSTATUS_MIE);
   }

@@ -17,6 +17,15 @@ bool virtio_find(struct virtio *d, uint32 device_id)
   return false;
 }
 
+/* Look for it, and leave with NO_DEVICE if there is none. */
+void virtio_need(struct virtio *d, uint32 device_id)
+{
+  if (virtio_find(d, device_id))
+    return;
+  printf("museum: no device of type %u in slots 0 to %u\n", device_id, SLOTS - 1);
+  exit(NO_DEVICE);
+}
+
 /* Give the device up, and let it know (3.1.1). */
 bool virtio_fail(struct virtio *d, const char *why)
 {
@@ -37,8 +46,18 @@ bool virtio_reset(struct virtio *d)
   return false;
 }
 
-/* Accept what is wanted of what is offered, word by word (2.2, 4.2.2.2). */
-bool virtio_choose_features(struct virtio *d, uint64 wanted)
+/* Steps 1 to 3 of 3.1.1. */
+bool virtio_greet(struct virtio *d)
+{
+  if (!virtio_reset(d))                                  /* 1 */
+    return false;
+  REG(d, Status) |= VIRTIO_STATUS_ACKNOWLEDGE;           /* 2: seen */
+  REG(d, Status) |= VIRTIO_STATUS_DRIVER;                /* 3: and there is a driver for it */
+  return true;
+}
+
+/* What the device offers, word by word (2.2, 4.2.2.2). */
+uint64 virtio_offered(struct virtio *d)
 {
   uint32 low, high;
 
@@ -46,8 +65,13 @@ bool virtio_choose_features(struct virtio *d, uint64 wanted)
   low = REG(d, DeviceFeatures);
   REG(d, DeviceFeaturesSel) = 1;
   high = REG(d, DeviceFeatures);
+  return (uint64)high << 32 | low;
+}
 
-  d->features = ((uint64)high << 32 | low) & (wanted | BIT(VIRTIO_F_VERSION_1));
+/* Step 4: accept what is wanted of what is offered. */
+bool virtio_choose_features(struct virtio *d, uint64 wanted)
+{
+  d->features = virtio_offered(d) & (wanted | BIT(VIRTIO_F_VERSION_1));
   if (!virtio_has(d, VIRTIO_F_VERSION_1))
     return virtio_fail(d, "the device does not offer VERSION_1");
 
@@ -58,19 +82,19 @@ bool virtio_choose_features(struct virtio *d, uint64 wanted)
   return true;
 }
 
-/* Steps 1 to 6 of 3.1.1. */
-bool virtio_begin(struct virtio *d, uint64 wanted)
+/* Steps 5 and 6. */
+bool virtio_agree(struct virtio *d)
 {
-  if (!virtio_reset(d))                                  /* 1 */
-    return false;
-  REG(d, Status) |= VIRTIO_STATUS_ACKNOWLEDGE;           /* 2: seen */
-  REG(d, Status) |= VIRTIO_STATUS_DRIVER;                /* 3: and there is a driver for it */
-  if (!virtio_choose_features(d, wanted))                /* 4 */
-    return false;
   REG(d, Status) |= VIRTIO_STATUS_FEATURES_OK;           /* 5 */
   if (!(REG(d, Status) & VIRTIO_STATUS_FEATURES_OK))     /* 6: does the device agree? */
     return virtio_fail(d, "the device refuses the features");
   return true;
+}
+
+/* Steps 1 to 6 of 3.1.1. */
+bool virtio_begin(struct virtio *d, uint64 wanted)
+{
+  return virtio_greet(d) && virtio_choose_features(d, wanted) && virtio_agree(d);
 }
 
 /* The size for a queue: QUEUE_SIZE, or less if the device has less. 0: the queue cannot be had. */
@@ -88,13 +112,20 @@ uint16 virtq_choose_size(struct virtio *d, uint16 index)
   return size;
 }
 
-/* Show the device where the queue is that was selected to choose its size, and let it live (4.2.3.2). */
+/* Let the queue live that was selected to choose its size. Its memory is zero, and polling is the default, which can
+   only be said without EVENT_IDX (2.7.7.1). */
 void virtq_enable(struct virtio *d, struct virtq *q, uint16 index, uint16 size)
+{
+  memset(q, 0, sizeof *q);
+  q->avail.flags = virtio_has(d, VIRTIO_F_EVENT_IDX) ? 0 : VIRTQ_AVAIL_F_NO_INTERRUPT;
+  virtq_show(d, q, index, size);
+}
+
+/* Show the device where it is, as it is (4.2.3.2). */
+void virtq_show(struct virtio *d, struct virtq *q, uint16 index, uint16 size)
 {
   uint64 desc = (uintptr)q->desc, avail = (uintptr)&q->avail, used = (uintptr)&q->used;
 
-  memset(q, 0, sizeof *q);
-  q->avail.flags = VIRTQ_AVAIL_F_NO_INTERRUPT;
   q->dev = d;
   q->index = index;
   q->size = size;

@@ -66,12 +66,17 @@ bool virtio_begin(struct virtio *d, uint64 wanted);
 bool virtq_setup(struct virtio *d, struct virtq *q, uint16 index);
 void virtio_ready(struct virtio *d);
 
-/* The parts of the above, for guests that leave one out. */
+/* The parts of the above, for guests that leave one out or do it in their own way. */
+void virtio_need(struct virtio *d, uint32 device_id);
 bool virtio_reset(struct virtio *d);
 bool virtio_fail(struct virtio *d, const char *why);
+bool virtio_greet(struct virtio *d);
+uint64 virtio_offered(struct virtio *d);
 bool virtio_choose_features(struct virtio *d, uint64 wanted);
+bool virtio_agree(struct virtio *d);
 uint16 virtq_choose_size(struct virtio *d, uint16 index);
 void virtq_enable(struct virtio *d, struct virtq *q, uint16 index, uint16 size);
+void virtq_show(struct virtio *d, struct virtq *q, uint16 index, uint16 size);
 
 /* Using a queue: one chain at a time. */
 void virtq_add(struct virtq *q, const struct buffer *buffers, int n);
@@ -79,6 +84,14 @@ void virtq_notify(struct virtq *q);
 bool virtq_wait(struct virtq *q);
 bool virtq_pop_used(struct virtq *q, uint32 *written);
 bool virtq_request(struct virtq *q, const struct buffer *buffers, int n, uint32 *written);
+
+/* The parts of them: n descriptors from `first` on, one more place in the avail ring, the bell, a place in the used ring. */
+void virtq_fill(struct virtq *q, uint16 first, const struct buffer *buffers, int n);
+void virtq_publish(struct virtq *q, uint16 head);
+void virtq_kick(struct virtq *q);
+uint32 virtq_take(struct virtq *q, uint32 *written);
+void virtq_sleep(struct virtq *q);
+void virtq_ask_interrupts(struct virtq *q);
 
 /* Polled is the default. */
 void virtq_use_interrupts(struct virtq *q);
