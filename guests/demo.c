@@ -1,6 +1,6 @@
 /* The guest of `make demo`: entropy by polling, then a disk by interrupt. */
-#include "drivers/blk.h"
 #include "drivers/rng.h"
+#include "drivers/blk.h"
 
 static struct rng rng;
 static struct blk disk;

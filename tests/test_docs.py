@@ -22,7 +22,9 @@ from tui.errors import print_errors
 from tui.session import SessionConfig, open_session
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "guests/README.md")
+DOCUMENTS = (
+    "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "guests/README.md", "guests/museum/README.md",
+)  # fmt: skip
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FIRMWARE = Path("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin")
 UBOOT = Path("/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin")

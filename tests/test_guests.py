@@ -125,20 +125,6 @@ def test_a_guest_without_its_device_says_so_and_fails(name: str, xlen: int) -> N
     assert re.fullmatch(r"(virtscope demo .*\n)?\w+: no [a-z ]+ in slots 0 to 7\n", ran.text)
 
 
-@pytest.mark.parametrize(
-    ("bug", "rules", "code", "text"),
-    [
-        ("no-ack", [], 3, "museum: used.idx is 2, but interrupt 2 never came"),  # naming it takes hindsight
-        ("queue-size-3", ["inv.split-qsize-pow2"] * 2, 2, "slot 0: the device refuses a queue of 3 descriptors"),
-        ("status-clears-bits", ["status.no-clear-bit"] * 3, 0, "museum: and yet the device answers"),
-    ],
-)
-def test_a_museum_guest_is_told_its_rule_and_no_other(bug: str, rules: list[str], code: int, text: str) -> None:
-    ran = Guest(f"museum/{bug}-rv64", "rng").run()
-    assert (ran.end, ran.code, ran.violations) == (End.EXIT, code, rules)
-    assert text in ran.text
-
-
 def test_a_script_talks_to_a_guest_on_its_uart(tmp_path: Path) -> None:
     guest = Guest("blk-rv64", f"blk,file={disk(tmp_path)}")
     console = guest.machine.uart

@@ -8,9 +8,18 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from museum import CATALOGUE, Exhibit
 
 BIN = Path(__file__).parent.parent / "guests" / "bin"
 RNG = ("-device", "virtio-rng-device")
+LOOKED_OVER = {
+    "capacity-torn", "config-bytes", "driver-features-read", "features-ok-not-reread", "fence-after-kick",
+    "flush-not-negotiated", "kick-without-fence", "no-ack", "no-fence-before-index", "no-reset", "no-version-1",
+    "own-queue-size", "queue-never-ready", "queue-size-3", "queue-stopped-unread", "queues-first",
+    "ring-not-zeroed", "rings-overlap", "second-reset", "selectors-unwritten", "size-max-unread",
+    "status-clears-bits", "suppression-unordered",
+}  # fmt: skip
+"""Bugs of the museum with which a driver ends well on QEMU 7.2, whatever its host's speed."""
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("qemu-system-riscv64") is None, reason="qemu-system-misc is not installed"),
@@ -94,7 +103,10 @@ def test_the_error_guest_reports_success_and_another_device_type(xlen: int, tmp_
     assert qemu(f"errors-rv{xlen}.elf") == (0, "@@ERROR code=4 a=0 b=0 status=0\n")
 
 
-@pytest.mark.parametrize("bug", sorted(path.name for path in (BIN / "museum").glob("*.elf")))
-def test_qemu_does_not_notice_the_bugs_of_the_museum(bug: str) -> None:
-    code, text = qemu(f"museum/{bug}", *RNG)
+@pytest.mark.parametrize(
+    "exhibit", [exhibit for exhibit in CATALOGUE if exhibit.name in LOOKED_OVER], ids=lambda exhibit: exhibit.name
+)
+def test_qemu_does_not_notice_a_bug_of_the_museum(exhibit: Exhibit, tmp_path: Path) -> None:
+    devices = RNG if exhibit.device == "rng" else disk(tmp_path)
+    code, text = qemu(f"museum/{exhibit.name}-rv64.elf", *devices)
     assert code == 0, text

@@ -85,7 +85,7 @@ bool virtq_wait(struct virtq *q);
 bool virtq_pop_used(struct virtq *q, uint32 *written);
 bool virtq_request(struct virtq *q, const struct buffer *buffers, int n, uint32 *written);
 
-/* The parts of them: n descriptors from `first` on, one more place in the avail ring, the bell, a place in the used ring. */
+/* The parts of them: n descriptors from `first` on, a place in the avail ring, the bell, a place in the used ring. */
 void virtq_fill(struct virtq *q, uint16 first, const struct buffer *buffers, int n);
 void virtq_publish(struct virtq *q, uint16 head);
 void virtq_kick(struct virtq *q);

@@ -1,6 +1,6 @@
 /* Museum: the interrupt is acknowledged at the end of its handler.
 
-   Project:  mit-pdos/xv6-riscv, for some weeks of 2020
+   Project:  mit-pdos/xv6-riscv, in 2020
    The bug:  wrote InterruptACK after it had looked at the used ring and woken who waited. A process on another hart
              sends the next request in between; its interrupt is acknowledged before anyone has seen it. (With one
              hart, the handler sends the next request itself.)

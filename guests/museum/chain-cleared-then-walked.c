@@ -2,10 +2,10 @@
 
    Project:  mit-pdos/xv6-riscv, until 2020
    The bug:  freed a chain by clearing each descriptor and looking afterwards whether NEXT was set in it. It never
-             was, so only the first descriptor of each chain came back into use, and the others were lost.
+             was, so only the first descriptor of each chain came back into use. After a few requests this driver
+             sleeps until a descriptor is free, which none will ever be.
    Rules:    none: what the driver keeps for itself is not the device's business
-   Source:   https://github.com/mit-pdos/xv6-riscv, commit aeaf610c671d
-   Seen:     after a few requests the driver sleeps until a descriptor is free, which none will ever be. */
+   Source:   https://github.com/mit-pdos/xv6-riscv, commit aeaf610c671d */
 #include "drivers/rng.h"
 
 static struct rng rng;

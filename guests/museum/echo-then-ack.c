@@ -5,7 +5,7 @@
              InterruptStatus, which the write cleared with the rest: no interrupt is left for it.
    Rules:    inv.ack-race (4.2.3.4), with --watch rings
    Source:   https://github.com/asterinas/asterinas/pull/2493, commit 0be36ee2c1ad
-   Seen:     the console froze in the middle of its input. */
+   Seen:     the console froze and did not answer input any more. */
 #include "drivers/console.h"
 
 static struct console console;

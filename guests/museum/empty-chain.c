@@ -1,8 +1,7 @@
 /* Museum: a chain of no buffers begins at descriptor 65535.
 
    Project:  zephyrproject-rtos/zephyr, virtqueue, until 2026
-   The bug:  took an empty list of buffers, and made available what the variable for the head held at its birth:
-             0xffff.
+   The bug:  took an empty list of buffers, and made descriptor 0xffff available.
    Rules:    inv.avail-head-range (2.7.6)
    Source:   https://github.com/zephyrproject-rtos/zephyr/pull/115008 */
 #include "drivers/rng.h"

@@ -6,7 +6,7 @@
    Rules:    init.no-notify-before-driver-ok (3.1.1)
    Source:   https://github.com/torvalds/linux/commit/52c9cf1ac3d3; https://github.com/openbsd/src, commit
              cdd248411fe3
-   Seen:     OpenBSD hung at boot on Oracle's cloud. */
+   Seen:     OpenBSD hung on Oracle's cloud. */
 #include "drivers/rng.h"
 
 static struct rng rng;

@@ -1,6 +1,6 @@
 /* Museum: the device is taken over as somebody left it.
 
-   Project:  apache/nuttx, since 2025
+   Project:  apache/nuttx (2025)
    The bug:  the reset was taken out of the initialization on purpose ("can cause qemu to lock up"). A device that
              boot loader or firmware used keeps its queues, and writes into memory that has another owner now.
    Rules:    init.reset-first (3.1.1)

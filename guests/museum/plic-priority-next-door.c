@@ -4,8 +4,7 @@
    The bug:  the address of a source's priority at the PLIC was off by one word. A source of priority 0 never
              interrupts.
    Rules:    none: what happens at the PLIC is not VirtIO's business
-   Source:   https://github.com/littlekernel/lk/pull/355
-   Seen:     it went well as long as the neighbour was enabled too, and in the right order. */
+   Source:   https://github.com/littlekernel/lk/pull/355 */
 #include "drivers/rng.h"
 
 static struct rng rng;

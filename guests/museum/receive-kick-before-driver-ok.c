@@ -4,7 +4,7 @@
    The bug:  filled and kicked receive and event queues while it made them, that is before DRIVER_OK.
    Rules:    init.no-notify-before-driver-ok (3.1.1)
    Source:   https://github.com/asterinas/asterinas/pull/3465, commit c3864a759e3a
-   Seen:     QEMU looks at the ring when input comes and so forgives it; with Firecracker nothing was ever received. */
+   Seen:     it works on QEMU, and did not on Firecracker. */
 #include "drivers/console.h"
 
 static struct console console;

@@ -20,7 +20,8 @@ int main(void)
   if (!virtio_begin(d, 0))
     return INIT_FAILED;
   size = virtq_choose_size(d, 0);
-  memset(q->desc, 0xa5, sizeof q->desc);         /* the bug: 0xa5 stands for whatever it was */
+  memset(q, 0xa5, sizeof *q);                    /* the bug: 0xa5 stands for whatever it was */
+  q->avail.idx = q->used.flags = q->used.idx = q->popped = 0;
   q->avail.flags = VIRTQ_AVAIL_F_NO_INTERRUPT;
   virtq_show(d, q, 0, size);
   virtio_ready(d);

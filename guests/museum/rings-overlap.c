@@ -2,7 +2,8 @@
 
    Project:  OpenAMP/open-amp, until 2018
    The bug:  left used_event, the last two bytes of the avail ring, out when it computed where the used ring begins.
-             The usual alignment of 4096 hid it; here the parts stand close together.
+             The usual alignment of 4096 hid it; here the parts stand close together, and with
+             EVENT_IDX used_event is used.flags.
    Rules:    inv.rings-disjoint (2.7)
    Source:   https://github.com/OpenAMP/open-amp/pull/131 */
 #include "drivers/rng.h"
@@ -24,7 +25,7 @@ int main(void)
   uint64 at = (uintptr)memory;
 
   virtio_need(d, VIRTIO_ID_ENTROPY);
-  if (!virtio_begin(d, 0) || virtq_choose_size(d, 0) < QUEUE_SIZE)
+  if (!virtio_begin(d, BIT(VIRTIO_F_EVENT_IDX)) || virtq_choose_size(d, 0) < QUEUE_SIZE)
     return INIT_FAILED;
   REG(d, QueueSize) = QUEUE_SIZE;
   REG(d, QueueDescLow) = at + DESC;

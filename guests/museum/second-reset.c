@@ -1,8 +1,7 @@
 /* Museum: a second reset takes ACKNOWLEDGE away, and nobody sets it again.
 
    Project:  u-boot, until 2026
-   The bug:  reset the device and set ACKNOWLEDGE when it was bound, reset it again when it was probed, and went on
-             with DRIVER.
+   The bug:  reset the device a second time on the way through the initialization and went on with DRIVER.
    Rules:    init.ack-before-driver (3.1.1)
    Source:   https://github.com/u-boot/u-boot, commit 30e1733297ac */
 #include "drivers/rng.h"

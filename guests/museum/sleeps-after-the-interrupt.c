@@ -6,7 +6,7 @@
              wait for.
    Rules:    none: what happens in the hart is not VirtIO's business
    Source:   https://github.com/RIOT-OS/RIOT/pull/15277
-   Seen:     in an emulator only; boards were quick enough. */
+   Seen:     noticed in a simulator, and not on a board. */
 #include "drivers/rng.h"
 
 static struct rng rng;

@@ -1,8 +1,7 @@
 /* Museum: more buffers are made available than the queue has descriptors.
 
    Project:  apache/nuttx, virtio-net, until 2024
-   The bug:  offered as many receive buffers as it had, whatever the size of the queue was. (A console stands in for
-             the network card.)
+   The bug:  queued more receive buffers than the queue has descriptors. (A console stands in for the network card.)
    Rules:    inv.avail-idx-jump (2.7.13); ring.no-alter-exposed (3.3.1), with --watch rings
    Source:   https://github.com/apache/nuttx, commit c0edb0f4024e */
 #include "drivers/console.h"

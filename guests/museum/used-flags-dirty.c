@@ -3,7 +3,7 @@
    Project:  hermit-os/kernel, packed virtqueues, until 2024 (after it: here the queue is a split one)
    The bug:  did not zero the memory of its rings. Here what was left over reads as NO_NOTIFY, so the driver believes
              that the device does not want to be kicked.
-   Rules:    split.used-flags-init-zero (2.7.10.1), inv.ring-zeroed (4.2.3.2)
+   Rules:    split.used-flags-init-zero (2.7.10.1)
    Source:   https://github.com/hermit-os/kernel, commit 97eda5892984 */
 #include "drivers/rng.h"
 
