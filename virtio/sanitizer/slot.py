@@ -23,8 +23,11 @@ HISTORY = 12
 """How many of a device's last events a finding shows."""
 RETURNED = 8
 """How many of a queue's last returned chains are kept."""
+FEATURE_WORDS = 4
+"""Words of DriverFeatures that can hold a feature."""
 KINDS = {
     "net": DeviceId.NETWORK, "blk": DeviceId.BLOCK, "console": DeviceId.CONSOLE, "rng": DeviceId.ENTROPY,
+    "gpu": DeviceId.GPU, "crypto": DeviceId.CRYPTO,
 }  # fmt: skip
 """What a slot's name ends in -> which device it has."""
 
@@ -104,7 +107,7 @@ class Slot:
         self.history.append(event)
         self.last_queue = getattr(event, "queue", self.last_queue)
         if isinstance(event, RegisterAccess):
-            if event.op == "w":
+            if event.op == "w" and event.width == 4 and event.offset % 4 == 0:
                 self._written(event)
         elif isinstance(event, StatusChanged):
             if event.new == 0:
@@ -146,7 +149,7 @@ class Slot:
                 self.device_sel = event.value
             case "DriverFeaturesSel":
                 self.driver_sel = event.value
-            case "DriverFeatures":
+            case "DriverFeatures" if (self.driver_sel or 0) < FEATURE_WORDS:
                 self.accepted[self.driver_sel or 0] = event.value
             case "QueueSel":
                 self.queue_sel = event.value
