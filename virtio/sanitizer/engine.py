@@ -34,8 +34,8 @@ class Asked(NamedTuple):
 class Watch:
     """One device: its state, its chapters, and which of their methods an event concerns."""
 
-    def __init__(self, source: str, wanted: Callable[[str], bool]) -> None:
-        self.slot = Slot(source)
+    def __init__(self, source: str, board: dict[str, Slot], wanted: Callable[[str], bool]) -> None:
+        self.slot = Slot(source, board)
         self.chapters: list[Chapter] = [make(self.slot) for make in CHAPTERS]
         self.asked: dict[Key, list[Asked]] = {}
         self.told: dict[Key, list[Callable[[Event], object]]] = {}
@@ -67,8 +67,10 @@ class Watch:
             chapter.reset()
 
 
-def halves(event: RegisterAccess) -> tuple[RegisterAccess, RegisterAccess]:
-    """The two accesses that a device makes of one of 8 bytes."""
+def parts(event: RegisterAccess) -> tuple[RegisterAccess, ...]:
+    """What a device makes of an access: itself, or of one of 8 bytes to registers two of 4."""
+    if event.width != 8 or event.offset % 8 or event.offset >= CONFIG:
+        return (event,)
     low, high = copy(event), copy(event)
     for half, shift in ((low, 0), (high, 32)):
         half.offset, half.width, half.value = event.offset + shift // 8, 4, event.value >> shift & 0xFFFFFFFF
@@ -98,6 +100,7 @@ class Sanitizer:
         self._advice, self._strict = advice, strict
         self._explain = explain
         self._watches: dict[str, Watch] = {}
+        self._board: dict[str, Slot] = {}
 
     def wanted(self, name: str) -> bool:
         """Whether findings of this rule are reported."""
@@ -109,19 +112,15 @@ class Sanitizer:
             return
         watch = self._watches.get(event.source)
         if watch is None:
-            watch = self._watches[event.source] = Watch(event.source, self.wanted)
+            watch = self._watches[event.source] = Watch(event.source, self._board, self.wanted)
         if isinstance(event, SpecViolation):
             rule = self._rules.get(event.rule)
             if rule is not None and rule.by == DEVICE and self.wanted(event.rule):
                 self._found(watch, event.rule, event.message, event)
             self._ask(watch, watch.keys(event), event)
             return
-        if isinstance(event, RegisterAccess) and event.width == 8 and not watch.slot.empty:
-            if event.offset < CONFIG and event.offset % 8 == 0:
-                for half in halves(event):
-                    self._judge(watch, half)
-                return
-        self._judge(watch, event)
+        for part in parts(event) if isinstance(event, RegisterAccess) else (event,):
+            self._judge(watch, part)
 
     def finish(self) -> None:
         """The run is over: judge what could not be judged before. Call it once."""
@@ -130,6 +129,9 @@ class Sanitizer:
             self._ask(watch, watch.keys(end), end)
 
     def _judge(self, watch: Watch, event: Event) -> None:
+        if watch.slot.placeholder:  # each access there is judged by the transport, with one rule
+            watch.slot.follow(event)
+            return
         keys = watch.keys(event)
         self._ask(watch, keys, event)
         for key in keys:
