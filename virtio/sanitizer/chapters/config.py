@@ -98,17 +98,20 @@ class Config(Chapter):
         if not self.read or not self.run_ends(event):
             return
         last = max((access for parts in self.read.values() for access in parts.values()), key=lambda access: access.seq)
-        names = ", ".join(field.name for field in self.read)
+        names = [field.name for field in self.read]
+        which = names[0] if len(names) == 1 else f"{len(names)} fields, {names[0]} to {names[-1]},"
         if self.closed and self.after != self.before:
-            yield Earlier(f"{names} read while ConfigGeneration went from {self.before} to {self.after}, and not again",
-                          last)  # fmt: skip
-        elif len(self.read) > 1 and not self.unsure and not (self.closed and self.before is not None):
-            yield Earlier(f"{names} were read without ConfigGeneration before and after", last)
+            message = f"ConfigGeneration went from {self.before} to {self.after}: no second try"
+            yield Earlier(f"{which} read while {message}", last)
+        elif len(self.read) > 1 and not self.unsure and not self.closed:
+            yield Earlier(f"{which} were read without ConfigGeneration before and after", last)
 
     def run_ends(self, event: RegisterAccess | Ended) -> bool:
         if isinstance(event, Ended) or event.op == "w":
             return True
-        return event.offset < CONFIG and event.name != VirtioMmio.ConfigGeneration.name
+        if event.name == VirtioMmio.ConfigGeneration.name:
+            return self.before is None  # there is nothing to compare it with
+        return event.offset < CONFIG
 
     @follow(ANY)
     def accessed(self, event: RegisterAccess) -> None:
@@ -130,13 +133,12 @@ class Config(Chapter):
 
     @follow(reads(VirtioMmio.ConfigGeneration))
     def generation_read(self, event: RegisterAccess) -> None:
-        if self.read:
-            self.closed, self.after = True, event.value
-            if self.before is not None:
-                self.unsure.clear()
-        else:
-            self.before = event.value
         self.generation = event.value
+        if self.read and self.before is not None:
+            self.closed, self.after = True, event.value
+            self.unsure.clear()
+        else:
+            self.begin()
 
     @follow(reads(VirtioMmio.DeviceFeatures))
     def features_read(self, event: RegisterAccess) -> None:

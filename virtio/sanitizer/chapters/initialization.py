@@ -30,9 +30,10 @@ class Initialization(Chapter):
 
     @rule("init.reset-first", on=writes(VirtioMmio.Status))
     def reset_first(self, event: RegisterAccess) -> str | None:
-        """Step 1; a driver that takes over a device has to begin with it. Told at the first write."""
-        if self.was_reset or event.value == 0 or self.last is not None:
+        """Step 1; a driver that takes over a device has to begin with it. Who resets after ACKNOWLEDGE begins anew."""
+        if self.was_reset or not event.value & ~(ACKNOWLEDGE | FAILED):
             return None
+        self.was_reset = True  # told at the first step, not at each
         return f"Status {event.value:#04x} was written before the device was reset by writing 0"
 
     @rule("mmio.follow-general-init", on=writes(VirtioMmio.Status))
