@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 from emu.regs import Reg
 from virtio.device import Device
 from virtio.devices.rng import Rng
+from virtio.queue_registers import AREAS
 from virtio.registers import CONFIG
 from virtio.registers import VirtioMmio as R
 from virtio.sanitizer.chapter import Chapter
 from virtio.sanitizer.engine import Sanitizer
 from virtio.sanitizer.findings import Finding
-from virtio.testing import VERSION_1, Pair, RawQueue, driver_ok, negotiate, pair
+from virtio.testing import RAM_BASE, VERSION_1, Pair, RawQueue, driver_ok, negotiate, pair
+
+AVAIL, USED = RAM_BASE + 0x100, RAM_BASE + 0x200
+"""Where `place` puts a queue's rings, if nothing else is said."""
 
 
 class Hands:
@@ -81,6 +85,17 @@ class Hands:
     def negotiate(self, features: int = VERSION_1) -> None:
         """Everything up to step 6."""
         negotiate(self.p, features)
+
+    def select(self, index: int = 0) -> None:
+        """Ask whether the queue is there and free."""
+        self.write(R.QueueSel, index)
+        self.read(R.QueueReady, R.QueueSizeMax)
+
+    def place(self, desc: int = RAM_BASE, avail: int = AVAIL, used: int = USED) -> None:
+        """Write the size, 8, and all six address registers of the selected queue."""
+        self.write(R.QueueSize, 8)
+        for register, address in zip(AREAS, (desc, 0, avail, 0, used, 0), strict=True):
+            self.write(register, address)
 
     def queue(self, index: int = 0) -> RawQueue:
         """Step 7 for one queue."""

@@ -115,7 +115,8 @@ class Queues(Chapter):
         missing = queue.missing(SETTING_NAMES)
         if not event.value or not queue.reset or not missing:
             return None
-        return f"queue {self.index} was made ready again after its reset without {', '.join(missing)}"
+        more = f" and {len(missing) - 1} more registers" if len(missing) > 1 else ""
+        return f"queue {self.index} was made ready again after its reset without {missing[0]}{more}"
 
     @rule("mmio.queue-stop-write0", on=writes(VirtioMmio.QueueReady))
     def stop_write0(self, event: RegisterAccess) -> str | None:
