@@ -9,7 +9,7 @@ from virtio.events import FeaturesNegotiated
 from virtio.registers import VirtioMmio
 from virtio.sanitizer.chapter import Chapter, Earlier, events, follow, reads, rule, writes
 from virtio.sanitizer.needs import NEEDS, name_of
-from virtio.spec import DEVICE_FEATURES, DeviceId, Feature, feature_names, mask
+from virtio.spec import DEVICE_FEATURES, DeviceId, Feature, mask, name_features
 from virtio.status import DRIVER, FEATURES_OK
 
 NOT_ON_MMIO = mask(Feature.NOTIF_CONFIG_DATA, Feature.ADMIN_VQ)
@@ -76,7 +76,7 @@ class Features(Chapter):
         bits = undefined(self.slot.device_id, event.accepted)
         if not bits:
             return None
-        names = ", ".join(feature_names(self.slot.device_id, bits)[:4])
+        names = name_features(self.slot.device_id, bits)
         return f"accepted {names}: not defined for {self.slot.device_id.name} devices on MMIO"
 
     @rule("feat.sriov-pci-only", on=NEGOTIATED)
