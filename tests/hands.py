@@ -5,10 +5,12 @@ A test file collects its scripts with `breaks` and `obeys` of a `Scripts`; every
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from emu.regs import Reg
+from emu.trace import event_from_json
 from virtio.device import Device
 from virtio.devices.rng import Rng
 from virtio.queue_registers import AREAS
@@ -98,8 +100,10 @@ class Hands:
             self.write(register, address)
 
     def queue(self, index: int = 0) -> RawQueue:
-        """Step 7 for one queue."""
-        return RawQueue(self.p, index, at=self.p.memory.base + 0x8000 * index).enable()
+        """Step 7 for one queue, in memory that holds zeros."""
+        queue = RawQueue(self.p, index, at=self.p.memory.base + 0x8000 * index)
+        self.p.memory.write(queue.desc, bytes(0x300))
+        return queue.enable()
 
     def live(self, features: int = VERSION_1) -> RawQueue:
         """Everything; returns the first queue."""
@@ -112,6 +116,14 @@ class Hands:
         """The run is over: what was found."""
         self.sanitizer.finish()
         return list(self.sanitizer.findings)
+
+    def recorded(self) -> list[Finding]:
+        """What is found in the events as a recording has them."""
+        again = Sanitizer(advice=True, strict=True)
+        for event in self.p.events:
+            again(event_from_json(json.loads(json.dumps(event.to_json()))))
+        again.finish()
+        return list(again.findings)
 
 
 Script = Callable[[Hands], object]
@@ -163,6 +175,7 @@ class Scripts:
         hands = on()
         script(hands)
         found = hands.end()
+        assert hands.recorded() == found
         messages = {finding.rule.id: finding.message for finding in found}
         assert set(messages) == set(rules), messages
         assert says in messages[rules[0]]

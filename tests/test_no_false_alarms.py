@@ -17,7 +17,6 @@ from test_uboot import BOOTS, debian, guests_folder
 from test_uboot import found as built
 
 from emu.boot import BootConfig
-from emu.console import GuestConsole
 from emu.machine import End, Machine
 from emu.trace import Trace
 from tui.session import SessionConfig, open_session
@@ -79,7 +78,7 @@ def test_linux_is_given_one_piece_of_advice_and_breaks_no_rule(xlen: int, tmp_pa
     config = BootConfig(kernel=str(kernel), initrd=str(initrd), append=APPEND)
     devices = [f"blk,file={disk}", "rng", f"console,output={tmp_path / 'hvc0'}"]
     session = open_session(SessionConfig(config, devices))
-    sanitizer, _ = watched(session.machine), GuestConsole(session.machine)
+    sanitizer = watched(session.machine)
     assert session.machine.run(100) is End.EXIT
     assert (found(sanitizer), advised(sanitizer)) == ([], ADVISED)
 
@@ -127,7 +126,7 @@ def test_debians_linux_is_given_one_piece_of_advice_and_breaks_no_rule(name: str
         name, "--append", "console=ttyS0 virtscope=check,format,off", "--device", "rng",
         "--device", f"blk,file={disk}", "--device", f"console,output={tmp_path / 'hvc0'}",
     )  # fmt: skip
-    sanitizer, _ = watched(session.machine), GuestConsole(session.machine)
+    sanitizer = watched(session.machine)
     assert session.machine.run(300) is End.EXIT
     assert (found(sanitizer), advised(sanitizer)) == ([], ADVISED)
     assert all(rule in DOCS.read_text(encoding="utf-8") for rule in ADVISED)

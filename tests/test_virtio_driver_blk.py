@@ -28,7 +28,7 @@ def _no_driver_here_breaks_the_specification() -> Iterator[None]:
 
 def the_only_rule_broken() -> str:
     """What a test broke on purpose, which is forgiven."""
-    (rule,) = (rule for p in started for rule in p.violations)
+    (rule,) = (rule for p, _ in started for rule in p.violations)
     started.clear()
     return rule
 
