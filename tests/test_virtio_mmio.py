@@ -86,7 +86,7 @@ def test_features_that_were_not_offered_leave_features_ok_clear() -> None:
     assert p.read(R.Status) == 3
     assert p.complaints == ["accepted but not offered: bit 5, RING_PACKED [feat.accept-only-offered, 2.2.1]"]
     assert p.of(FeaturesNegotiated)[0].text.endswith("refused by the device")
-    assert p.events[-2].text == "accepted but not offered: bit 5, RING_PACKED [feat.accept-only-offered, 2.2.1]"
+    assert p.events[-3].text == "accepted but not offered: bit 5, RING_PACKED [feat.accept-only-offered, 2.2.1]"
     negotiate(p, VERSION_1)  # the same device agrees with a subset (2.2.2)
     assert p.read(R.Status) == 11
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from emu.regs import Reg, show
+from virtio.config_fields import CONFIG_FIELDS
 from virtio.queue_registers import AREAS
 from virtio.registers import CONFIG, VirtioMmio
-from virtio.spec import MAGIC, DeviceId, DeviceStatus, Interrupt, device_name, feature_names
+from virtio.spec import MAGIC, DeviceStatus, Interrupt, device_name, feature_names
 from virtio.status import DRIVER_BITS, FEATURES_OK
 
 if TYPE_CHECKING:
@@ -18,21 +19,6 @@ Phrase = Callable[["MmioTransport", str, int], str]
 """From the transport, the direction and the value to a phrase."""
 
 AREA_NAMES = {"descriptor_area": "descriptor table", "driver_area": "avail ring", "device_area": "used ring"}
-
-CONFIG_FIELDS: dict[int, tuple[tuple[int, int, str], ...]] = {
-    DeviceId.BLOCK: (
-        (0, 8, "capacity"), (8, 4, "size_max"), (12, 4, "seg_max"), (16, 2, "cylinders"), (18, 1, "heads"),
-        (19, 1, "sectors"), (20, 4, "blk_size"), (24, 1, "physical_block_exp"), (25, 1, "alignment_offset"),
-        (26, 2, "min_io_size"), (28, 4, "opt_io_size"), (32, 1, "writeback"), (34, 2, "num_queues"),
-        (36, 4, "max_discard_sectors"), (40, 4, "max_discard_seg"), (44, 4, "discard_sector_alignment"),
-        (48, 4, "max_write_zeroes_sectors"), (52, 4, "max_write_zeroes_seg"), (56, 1, "write_zeroes_may_unmap"),
-        (60, 4, "max_secure_erase_sectors"), (64, 4, "max_secure_erase_seg"),
-        (68, 4, "secure_erase_sector_alignment"), (72, 4, "zone_sectors"), (76, 4, "max_open_zones"),
-        (80, 4, "max_active_zones"), (84, 4, "max_append_sectors"), (88, 4, "write_granularity"), (92, 1, "model"),
-    ),
-    DeviceId.CONSOLE: ((0, 2, "cols"), (2, 2, "rows"), (4, 4, "max_nr_ports"), (8, 4, "emerg_wr")),
-}  # fmt: skip
-"""Configuration fields (5.2.4, 5.3.4): offset and width in bytes, name."""
 
 
 def describe(transport: MmioTransport, op: str, offset: int, width: int, value: int) -> tuple[str, str]:
@@ -54,7 +40,7 @@ def describe(transport: MmioTransport, op: str, offset: int, width: int, value: 
 
 def _config(transport: MmioTransport, at: int, width: int, value: int) -> tuple[str, str]:
     name = f"config+{at:#x}"
-    for offset, size, field in CONFIG_FIELDS.get(transport.model.device_id, ()):
+    for offset, size, field, _ in CONFIG_FIELDS.get(transport.model.device_id, ()):
         if offset <= at < offset + size:
             part = "" if (at, width) == (offset, size) else f", bytes {at - offset} to {at - offset + width - 1}"
             return name, f"{field}{part}: {value if value < 0x10000 else hex(value)}"

@@ -21,7 +21,7 @@ from virtio.queue.sample import waiting_heads
 from virtio.queue.split import Queue
 from virtio.queue_registers import QueueRegisters
 from virtio.registers import CONFIG, VirtioMmio
-from virtio.spec import MAGIC, VENDOR_ID, VERSION_MODERN, DeviceId, Feature, Interrupt, feature_names, mask
+from virtio.spec import MAGIC, VENDOR_ID, VERSION_MODERN, DeviceId, Feature, Interrupt, mask, name_features
 from virtio.status import DRIVER_BITS, DRIVER_OK, FEATURES_OK, NEEDS_RESET
 
 ALL_ONES = 0xFFFFFFFF
@@ -62,7 +62,7 @@ class MmioTransport(QueueRegisters):
         self.config = ConfigSpace(self.model, self.violation)
         model = self.model
         if model.features & NEVER_OFFERED:
-            names = ", ".join(feature_names(model.device_id, model.features & NEVER_OFFERED))
+            names = name_features(model.device_id, model.features & NEVER_OFFERED)
             raise ValueError(f"{model.name} offers {names}, which the MMIO transport does not have")
         self.queues = [
             Queue(i, memory, self, name=queue_name, size_max=model.queue_size_max, trace=trace, source=name)
@@ -265,7 +265,7 @@ class MmioTransport(QueueRegisters):
         if self.trace.on:
             self.trace.publish(FeaturesNegotiated(self.name, offered, accepted, agreed))
         if accepted & ~offered:
-            names = ", ".join(feature_names(self.model.device_id, accepted & ~offered))
+            names = name_features(self.model.device_id, accepted & ~offered)
             self.violation("feat.accept-only-offered", "2.2.1", f"accepted but not offered: {names}")
         if offered & ~accepted & mask(Feature.VERSION_1):
             self.violation("feat.accept-version-1", "6.1", "VERSION_1 is offered and was not accepted")

@@ -90,7 +90,7 @@ class QueueRegisters(RegisterHandlers):
 
     @writes(VirtioMmio.QueueReady)
     def _set_queue_ready(self, value: int) -> None:
-        queue = self._present(VirtioMmio.QueueReady)
+        queue = self.selected
         if queue is None or queue.ready == bool(value):
             return
         left = queue.words if self.trace.on else UNREAD
@@ -113,21 +113,14 @@ class QueueRegisters(RegisterHandlers):
         if not self.ring_reset_negotiated():
             self.violation("mmio.no-undefined-access", "4.2.2.2", "QueueReset written without RING_RESET")
             return
-        queue = self._present(VirtioMmio.QueueReset)
+        queue = self.selected
         if queue is not None and value & 1:
             left = queue.words if self.trace.on else UNREAD
             queue.reset()
             self._configured(queue, left)
 
-    def _present(self, register: Reg) -> Queue | None:
-        queue = self.selected
-        if queue is None:
-            message = f"{register.name}: there is no queue {self.queue_sel}, its QueueSizeMax is 0"
-            self.violation("inv.queue-size-max-read", "4.2.3.2", message)
-        return queue
-
     def _stopped(self, register: Reg) -> Queue | None:
-        queue = self._present(register)
+        queue = self.selected
         if queue is not None and queue.ready:
             message = f"{register.name} written while queue {queue.index} is ready; ignored"
             self.violation("mmio.no-queue-reg-when-ready", "4.2.2.2", message)

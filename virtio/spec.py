@@ -10,6 +10,8 @@ VERSION_MODERN = 2
 VENDOR_ID = 0x554D4551
 """What QEMU answers; drivers do not look at it."""
 MAX_SPLIT_QUEUE_SIZE = 32768
+MOST_NAMES = 4
+"""Features that a sentence names; of the rest it says the number."""
 
 
 class DeviceId(IntEnum):
@@ -171,6 +173,13 @@ def feature_names(device_id: int, features: int) -> list[str]:
         except ValueError:
             names.append(f"bit {bit}")
     return names
+
+
+def name_features(device_id: int, features: int) -> str:
+    """The features set in a word, as a sentence names them: the first few, and how many more."""
+    names = feature_names(device_id, features)
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
 
 
 def device_name(device_id: int) -> str:

@@ -74,13 +74,20 @@ def pair(
 
 
 def negotiate(p: Pair, accepted: int = VERSION_1) -> None:
-    """Reset the device and go on to FEATURES_OK with these features (3.1.1, steps 1 to 6)."""
-    for status in (0, 1, 3):
+    """Look at the device, reset it and go on to FEATURES_OK with these features (4.2.3.1.1; 3.1.1, steps 1 to 6)."""
+    for register in (VirtioMmio.MagicValue, VirtioMmio.Version, VirtioMmio.DeviceID):
+        p.read(register)
+    p.write(VirtioMmio.Status, 0)
+    p.read(VirtioMmio.Status)
+    for status in (1, 3):
         p.write(VirtioMmio.Status, status)
     for word in (0, 1):
+        p.write(VirtioMmio.DeviceFeaturesSel, word)
+        p.read(VirtioMmio.DeviceFeatures)
         p.write(VirtioMmio.DriverFeaturesSel, word)
         p.write(VirtioMmio.DriverFeatures, accepted >> 32 * word & 0xFFFFFFFF)
     p.write(VirtioMmio.Status, 11)
+    p.read(VirtioMmio.Status)
 
 
 def driver_ok(p: Pair) -> None:
@@ -106,8 +113,10 @@ class RawQueue:
         self._seen = 0
 
     def enable(self) -> RawQueue:
-        """Tell the device where everything is and make the queue ready."""
+        """Tell the device where everything is and make the queue ready (4.2.3.2)."""
         self.pair.write(VirtioMmio.QueueSel, self.index)
+        self.pair.read(VirtioMmio.QueueReady)
+        self.pair.read(VirtioMmio.QueueSizeMax)
         self.pair.write(VirtioMmio.QueueSize, self.size)
         for low, high, area in (
             (VirtioMmio.QueueDescLow, VirtioMmio.QueueDescHigh, self.desc),

@@ -1,21 +1,37 @@
 """How a chapter of the specification becomes code: a class an instance of which watches one device.
 
 A method marked `@rule(id, on=...)` is asked about each event it names, before anything has taken the event over, and
-returns what is wrong (a sentence with the values, or several), or None. A method marked `@follow(...)` is called after
-all rules, to remember. Both may be on several kinds of event.
+returns what is wrong (a sentence with the values, or several), or None. A sentence about an earlier event is an
+`Earlier`. A method marked `@follow(...)` is called after all rules, to remember. Both may be on several kinds of event.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from emu.regs import Reg
 from emu.trace import Event
 from virtio.sanitizer.slot import Slot
 
+
+class Earlier(NamedTuple):
+    """What is wrong with an event that came before the one that shows it."""
+
+    message: str
+    event: Event
+
+
+@dataclass(slots=True)
+class Ended(Event):
+    """The run is over: `Sanitizer.finish` asks the rules that can only be judged then."""
+
+    kind: ClassVar[str] = "ended"
+
+
 Key = tuple[str, str]
-"""("r" or "w", a register's name; empty for every register), or ("", an event's kind)."""
+"""("r" or "w", a register's name; empty: anything in the slot; "config"), or ("", an event's kind)."""
 
 
 class About(NamedTuple):
@@ -25,10 +41,17 @@ class About(NamedTuple):
     message: str
 
 
-Answer = str | About | Iterable[str | About] | None
+Said = str | About | Earlier
+Answer = Said | Iterable[Said] | None
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 ALL = ""
+CONFIG_SPACE = "config"
+AT_END: tuple[Key, ...] = (("", Ended.kind),)
+"""When the run is over."""
+CONFIG_READS: tuple[Key, ...] = (("r", CONFIG_SPACE),)
+CONFIG_WRITES: tuple[Key, ...] = (("w", CONFIG_SPACE),)
+"""Loads from and stores to the device's configuration."""
 
 
 def reads(*registers: Reg) -> tuple[Key, ...]:

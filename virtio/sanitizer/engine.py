@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from copy import copy
 from typing import NamedTuple
 
 from emu.trace import Event, RegisterAccess
 from virtio.events import SpecViolation, StatusChanged
-from virtio.sanitizer.chapter import ALL, About, Answer, Chapter, Key
+from virtio.registers import CONFIG, VirtioMmio
+from virtio.sanitizer.chapter import ALL, CONFIG_SPACE, About, Answer, Chapter, Earlier, Ended, Key, Said
 from virtio.sanitizer.chapters import CHAPTERS
 from virtio.sanitizer.drawing import draw
 from virtio.sanitizer.findings import Finding, Findings
@@ -16,8 +18,8 @@ from virtio.sanitizer.table import ADVICE, DEVICE, rules
 
 PREFIX = "virtio"
 """Slots are called `virtio0` (nothing in it) or `virtio0-rng`."""
-
-
+RESET: Key = ("w", VirtioMmio.Status.name)
+"""A reset, if 0 is written; no StatusChanged tells of one when Status is 0 already."""
 RINGS = ("split", "packed")
 """Chapters whose findings show the queue, as those of all rules that rings are read for."""
 
@@ -32,8 +34,8 @@ class Asked(NamedTuple):
 class Watch:
     """One device: its state, its chapters, and which of their methods an event concerns."""
 
-    def __init__(self, source: str, wanted: Callable[[str], bool]) -> None:
-        self.slot = Slot(source)
+    def __init__(self, source: str, board: dict[str, Slot], wanted: Callable[[str], bool]) -> None:
+        self.slot = Slot(source, board)
         self.chapters: list[Chapter] = [make(self.slot) for make in CHAPTERS]
         self.asked: dict[Key, list[Asked]] = {}
         self.told: dict[Key, list[Callable[[Event], object]]] = {}
@@ -45,10 +47,14 @@ class Watch:
                 self.told.setdefault(key, []).append(getattr(chapter, attribute))
 
     def keys(self, event: Event) -> tuple[Key, ...]:
-        """What the event is called in `asked` and `told`."""
-        if isinstance(event, RegisterAccess):
-            return (event.op, event.name), (event.op, ALL)
-        return (("", event.kind),)
+        """What the event is called in `asked` and `told`. An access that a register does not answer has no name."""
+        if not isinstance(event, RegisterAccess):
+            return (("", event.kind),)
+        if event.offset >= CONFIG:
+            return (event.op, CONFIG_SPACE), (event.op, ALL)
+        if event.width != 4 or event.offset % 4 or not event.name:
+            return ((event.op, ALL),)
+        return (event.op, event.name), (event.op, ALL)
 
     def draw(self, event: Event, about: int) -> tuple[str, ...]:
         """Queue `about`; if that is negative the one that `event`, or the last event before it, is about."""
@@ -59,6 +65,18 @@ class Watch:
     def reset(self) -> None:
         for chapter in self.chapters:
             chapter.reset()
+
+
+def parts(event: RegisterAccess) -> tuple[RegisterAccess, ...]:
+    """What a device makes of an access: itself, or of one of 8 bytes to registers two of 4."""
+    if event.width != 8 or event.offset % 8 or event.offset >= CONFIG:
+        return (event,)
+    low, high = copy(event), copy(event)
+    for half, shift in ((low, 0), (high, 32)):
+        half.offset, half.width, half.value = event.offset + shift // 8, 4, event.value >> shift & 0xFFFFFFFF
+        register = VirtioMmio.containing(half.offset)
+        half.name = register.name if register is not None else ""
+    return low, high
 
 
 class Sanitizer:
@@ -82,6 +100,7 @@ class Sanitizer:
         self._advice, self._strict = advice, strict
         self._explain = explain
         self._watches: dict[str, Watch] = {}
+        self._board: dict[str, Slot] = {}
 
     def wanted(self, name: str) -> bool:
         """Whether findings of this rule are reported."""
@@ -93,26 +112,50 @@ class Sanitizer:
             return
         watch = self._watches.get(event.source)
         if watch is None:
-            watch = self._watches[event.source] = Watch(event.source, self.wanted)
+            watch = self._watches[event.source] = Watch(event.source, self._board, self.wanted)
         if isinstance(event, SpecViolation):
             rule = self._rules.get(event.rule)
             if rule is not None and rule.by == DEVICE and self.wanted(event.rule):
                 self._found(watch, event.rule, event.message, event)
+            self._ask(watch, watch.keys(event), event)
+            return
+        for part in parts(event) if isinstance(event, RegisterAccess) else (event,):
+            self._judge(watch, part)
+
+    def finish(self) -> None:
+        """The run is over: judge what could not be judged before. Call it once."""
+        for watch in self._watches.values():
+            end = Ended(watch.slot.source)
+            self._ask(watch, watch.keys(end), end)
+
+    def _judge(self, watch: Watch, event: Event) -> None:
+        if watch.slot.placeholder:  # each access there is judged by the transport, with one rule
+            watch.slot.follow(event)
             return
         keys = watch.keys(event)
+        self._ask(watch, keys, event)
+        for key in keys:
+            for method in watch.told.get(key, ()):
+                method(event)
+        first_reset = keys[0] == RESET and not watch.slot.status and event.value == 0  # type: ignore[attr-defined]
+        if first_reset or (isinstance(event, StatusChanged) and event.new == 0):
+            watch.reset()
+            watch.slot.reset()
+        watch.slot.follow(event)
+
+    def _ask(self, watch: Watch, keys: tuple[Key, ...], event: Event) -> None:
         for key in keys:
             for asked in watch.asked.get(key, ()):
                 answer = asked.judge(event)
                 if answer:
-                    for said in (answer,) if isinstance(answer, str | About) else answer:
-                        message, queue = (said.message, said.queue) if isinstance(said, About) else (said, -1)
-                        self._found(watch, asked.rule, message, event, queue)
-        for key in keys:
-            for method in watch.told.get(key, ()):
-                method(event)
-        if isinstance(event, StatusChanged) and event.new == 0:
-            watch.reset()
-        watch.slot.follow(event)
+                    several: Iterable[Said] = (answer,) if isinstance(answer, str | About | Earlier) else answer
+                    for said in several:
+                        if isinstance(said, About):
+                            self._found(watch, asked.rule, said.message, event, said.queue)
+                        elif isinstance(said, Earlier):
+                            self._found(watch, asked.rule, said.message, said.event)
+                        else:
+                            self._found(watch, asked.rule, said, event)
 
     def _found(self, watch: Watch, name: str, message: str, event: Event, about: int = -1) -> None:
         place = (name, event.source, event.pc)

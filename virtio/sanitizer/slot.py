@@ -23,8 +23,11 @@ HISTORY = 12
 """How many of a device's last events a finding shows."""
 RETURNED = 8
 """How many of a queue's last returned chains are kept."""
+FEATURE_WORDS = 4
+"""Words of DriverFeatures that can hold a feature."""
 KINDS = {
     "net": DeviceId.NETWORK, "blk": DeviceId.BLOCK, "console": DeviceId.CONSOLE, "rng": DeviceId.ENTROPY,
+    "gpu": DeviceId.GPU, "crypto": DeviceId.CRYPTO,
 }  # fmt: skip
 """What a slot's name ends in -> which device it has."""
 
@@ -66,14 +69,17 @@ class Slot:
     `status` is the Status register, `accepted` what the driver wrote to DriverFeatures, by word; `negotiated` the
     features both agreed on (0 before). `device_sel`, `driver_sel` and `queue_sel` are the selectors, None if never
     written since the last reset. `interrupt` is InterruptStatus, `line` the wire. `last_queue` is the queue of the
-    last event that was about one (-1: none).
+    last event that was about one (-1: none). `placeholder`: DeviceID read 0. `board` has all slots that were heard of,
+    by source.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, board: dict[str, Slot] | None = None) -> None:
         self.source = source
+        self.board = {} if board is None else board
+        self.board[source] = self
+        self.placeholder = False
         kind = source.partition("-")[2]
         self.device_id = KINDS.get(kind, DeviceId.NONE)
-        self.empty = not kind
         self.history: deque[Event] = deque(maxlen=HISTORY)
         self.line = 0
         self.reset()
@@ -104,8 +110,8 @@ class Slot:
         self.history.append(event)
         self.last_queue = getattr(event, "queue", self.last_queue)
         if isinstance(event, RegisterAccess):
-            if event.op == "w":
-                self._written(event)
+            if event.width == 4 and event.offset % 4 == 0:
+                self._accessed(event)
         elif isinstance(event, StatusChanged):
             if event.new == 0:
                 self.reset()
@@ -140,13 +146,15 @@ class Slot:
         elif isinstance(event, InterruptLine):
             self.line = event.level
 
-    def _written(self, event: RegisterAccess) -> None:
-        match event.name:
-            case "DeviceFeaturesSel":
+    def _accessed(self, event: RegisterAccess) -> None:
+        match event.op, event.name:
+            case "w", "DeviceFeaturesSel":
                 self.device_sel = event.value
-            case "DriverFeaturesSel":
+            case "w", "DriverFeaturesSel":
                 self.driver_sel = event.value
-            case "DriverFeatures":
+            case "w", "DriverFeatures" if (self.driver_sel or 0) < FEATURE_WORDS:
                 self.accepted[self.driver_sel or 0] = event.value
-            case "QueueSel":
+            case "w", "QueueSel":
                 self.queue_sel = event.value
+            case "r", "DeviceID":
+                self.placeholder = event.value == 0
