@@ -55,8 +55,7 @@ class Blk(Device):
         self.features |= (size_max and mask(BlkFeature.SIZE_MAX)) | (seg_max and mask(BlkFeature.SEG_MAX))
         sectors = self.disk.sectors
         # drivers read fields without a look at the features: each holds something that makes sense
-        geometry = (min(sectors // (16 * 63), 0xFFFF), 16, 63)
-        topology = (0, 0, 1, 1)
+        geometry, topology = (min(sectors // (16 * 63), 0xFFFF), 16, 63), (0, 0, 1, 1)
         limits = (MOST_SECTORS, MOST_RANGES, 1)
         self.config = bytearray(CONFIG.pack(
             sectors, size_max or PIECE, seg_max or 1, *geometry, SECTOR, *topology, 1, 0, 1,
