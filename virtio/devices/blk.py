@@ -56,11 +56,10 @@ class Blk(Device):
         sectors = self.disk.sectors
         # drivers read fields without a look at the features: each holds something that makes sense
         geometry, topology = (min(sectors // (16 * 63), 0xFFFF), 16, 63), (0, 0, 1, 1)
-        limits = (MOST_SECTORS, MOST_RANGES, 1)
-        self.config = bytearray(CONFIG.pack(
-            sectors, size_max or PIECE, seg_max or 1, *geometry, SECTOR, *topology, 1, 0, 1,
-            *limits, *limits[:2], 0, *(0,) * 9,
-        ))  # fmt: skip
+        limits, most = (MOST_SECTORS, MOST_RANGES, 1), (size_max or PIECE, seg_max or 1)
+        self.config = bytearray(
+            CONFIG.pack(sectors, *most, *geometry, SECTOR, *topology, 1, 0, 1, *limits, *limits[:2], 0, *(0,) * 9)
+        )
         self._requests: dict[int, Callable[[int, Chain], BlkStatus]] = {
             BlkRequest.IN: self._read,
             BlkRequest.OUT: self._write,
