@@ -61,7 +61,7 @@ GOALS = {
     WRITE: Goal(0.5, "the engine's call into Python, as with an empty callback, and keeping the selector.", "µs"),
     MEMORY: Goal(
         120,
-        "45 MiB is translated code, 30 MiB the kernel's file, kept for a reset, the rest the engine's tables and Python.",
+        "45 MiB is translated code, 30 MiB the kernel's file, kept for resets, the rest engine tables and Python.",
         "MiB",
         digits=0,
     ),
