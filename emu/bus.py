@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
 from emu.memory import BadAddress
@@ -39,6 +41,14 @@ class Region:
         self._load, self._store = device.load, device.store
         self._describe = device.describe if isinstance(device, Describes) else None  # isinstance costs 3 us
 
+    def withhold(self, withheld: bool) -> None:
+        """Whether a store raises `Withheld` and does nothing."""
+
+        def refuse(offset: int, width: int, value: int) -> None:
+            raise Withheld(self.name, offset)
+
+        self._store = refuse if withheld else self.device.store
+
     def load(self, offset: int, width: int) -> int:
         value = self._load(offset, width) & MASKS[width]
         if self.traced and self.trace.on:
@@ -55,6 +65,15 @@ class Region:
         self.trace.publish(RegisterAccess(self.name, op, offset, width, value, name, detail))
 
 
+class Withheld(Exception):
+    """A store to `region` at `offset` that was not to have an effect."""
+
+    def __init__(self, region: str, offset: int) -> None:
+        super().__init__(f"a store to {region} at {offset:#x} was withheld")
+        self.region = region
+        self.offset = offset
+
+
 class Bus:
     """Devices by physical address. `load` and `store` take physical addresses; no device there raises `BadAddress`."""
 
@@ -69,6 +88,17 @@ class Bus:
         region = Region(name, base, size, device, self.trace, traced)
         self.regions.append(region)
         return region
+
+    @contextmanager
+    def withhold_stores(self) -> Iterator[None]:
+        """Let every store to a device raise `Withheld` instead of having an effect."""
+        for region in self.regions:
+            region.withhold(True)
+        try:
+            yield
+        finally:
+            for region in self.regions:
+                region.withhold(False)
 
     def find(self, address: int, width: int) -> Region:
         for region in self.regions:

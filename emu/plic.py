@@ -7,6 +7,7 @@ pend it again: drivers of real boards rely on that.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from emu.irq import Line
@@ -16,6 +17,18 @@ PRIORITY, PENDING, ENABLE, CONTEXT, SIZE = 0x0, 0x1000, 0x2000, 0x200000, 0x6000
 ENABLE_STRIDE, CONTEXT_STRIDE = 0x80, 0x1000
 MAX_PRIORITY = 7
 WORD = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the PLIC knows of source `irq`; `enabled` and `threshold` are by context."""
+
+    irq: int
+    pending: bool
+    claimed: bool
+    priority: int
+    enabled: tuple[bool, ...]
+    threshold: tuple[int, ...]
 
 
 class Plic(Saved):
@@ -41,14 +54,20 @@ class Plic(Saved):
 
     def line(self, irq: int, heard: Callable[[bool], object] = lambda level: None) -> Line:
         """The wire into source `irq`, whose changes `heard` gets first; raises ValueError where there is no source."""
-        if not 1 <= irq <= self.sources:
-            raise ValueError(f"PLIC source {irq} is not in 1..{self.sources}")
+        self._check(irq)
 
         def changed(level: bool) -> None:
             heard(level)
             self._changed(irq, level)
 
         return Line(changed)
+
+    def source(self, irq: int) -> Source:
+        """A look at source `irq` that changes nothing; raises ValueError for a source that does not exist."""
+        self._check(irq)
+        pending, claimed = bool(self._pending >> irq & 1), bool(self._claimed >> irq & 1)
+        enabled = tuple(bool(word >> irq & 1) for word in self._enable)
+        return Source(irq, pending, claimed, self._priority[irq], enabled, tuple(self._threshold))
 
     def reset(self) -> None:
         """Everything disabled, nothing pending or claimed."""
@@ -101,6 +120,10 @@ class Plic(Saved):
         elif 0 < offset // 4 <= self.sources:
             self._priority[offset // 4] = value & MAX_PRIORITY
         self._update()
+
+    def _check(self, irq: int) -> None:
+        if not 1 <= irq <= self.sources:
+            raise ValueError(f"PLIC source {irq} is not in 1..{self.sources}")
 
     def _changed(self, irq: int, level: bool) -> None:
         if level:  # a dropped line does not take a request back: the gateway has passed it on

@@ -44,6 +44,15 @@ class Symbols:
         self._read()
         return self._all.get(name)
 
+    def object_at(self, address: int, most: int = 0x1000) -> str:
+        """`object+0x12` for the nearest symbol of any kind at or up to `most` bytes below `address`, or ''."""
+        self._read()
+        near = [(at, name) for name, at in self._all.items() if at <= address < at + most]
+        if not near:
+            return ""
+        at, name = max(near)
+        return f"{name}+{address - at:#x}" if address > at else name
+
     def _read(self) -> None:
         data, self._data = self._data, None
         if not data:

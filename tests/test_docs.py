@@ -90,6 +90,12 @@ def test_the_transcript_of_the_museum_guest_is_a_real_run_with_its_violations() 
     is_in_order(wanted, printed("run", "guests/bin/museum/queue-size-3-rv64.elf", "--device", "rng", "--trace"))
 
 
+def test_the_transcript_of_why_is_a_real_run() -> None:
+    wanted = shown("why")
+    assert len(wanted) > 10
+    is_in_order(wanted, printed("why", "guests/bin/museum/no-ack-rv64.elf", "--device", "rng"))
+
+
 def test_the_picture_shows_lines_of_a_real_run() -> None:
     svg = (ROOT / "docs" / "trace.svg").read_text(encoding="utf-8")
     texts = re.findall(r'<text class="virtscope-r\d+" x="[^"]*" y="[^"]*"[^>]*>(.*?)</text>', svg)
@@ -153,7 +159,7 @@ def test_the_readme_has_every_option_of_run_and_no_other() -> None:
 def test_every_virtscope_command_in_a_document_is_accepted(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8").replace("\\\n", " ")
     before = r"(?:^ +|\$ |`|^\t\$\(BIN\)/)(?:\.venv/bin/)?"
-    commands = re.findall(before + r"virtscope ((?:run|get|show|demo|errors)\b[^`\n>]*)", text, re.MULTILINE)
+    commands = re.findall(before + r"virtscope ((?:run|why|get|show|demo|errors)\b[^`\n>]*)", text, re.MULTILINE)
     for command in commands:
         words = command.split()
         if len(words) == 2 and words[0] == "run" and words[1].startswith("--"):

@@ -1,4 +1,4 @@
-"""The command line: `virtscope run`, `get`, `show`, `demo` and `errors`. Wrong input: one line, exit code 2."""
+"""The command line: `virtscope run`, `why`, `get`, `show`, `demo` and `errors`. Wrong input: one line, exit code 2."""
 
 from __future__ import annotations
 
@@ -79,25 +79,31 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     add("--semihosting", action="store_true", help="answer RISC-V semihosting calls (exit and console)")
 
 
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """What describes a run of it."""
+    add = parser.add_argument
+    add("--dump-dtb", metavar="FILE", help="write the device tree and end")
+    add("--trace", nargs="?", const="", metavar="FILE.jsonl",
+        help="print every access to the VirtIO slots, or record it (--trace=FILE)")  # fmt: skip
+    add("--trace-board", action="store_true", help="trace UART, PLIC, CLINT and the rest too")
+    add("--script", metavar="FILE", help="type what FILE says: lines of expect TEXT, send TEXT, after TIME")
+    add("--timeout", type=seconds, metavar="S", help="end after S seconds with exit code 124 (why: 5)")
+    add("--save-at", nargs=2, metavar=("WHEN", "FILE"),
+        help="save the machine once, at a time (1.5s), after so many instructions (5000000), or when "
+        "uart:TEXT is printed or an event KIND[:TEXT] comes; the run goes on")  # fmt: skip
+    add("--restore", metavar="FILE", help="go on from a checkpoint, with the same --device options")
+
+
 def build_parser() -> Parser:
     """The whole command line."""
     parser = Parser(prog="virtscope", description="An oscilloscope for VirtIO drivers.")
     parser.add_argument("--version", action=Version, nargs=0, help="say which parts are here, and end")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    run = commands.add_parser("run", help="run a guest on this terminal (Ctrl-A x quits)")
-    add_machine_options(run)
-    run.add_argument("--dump-dtb", metavar="FILE", help="write the device tree and end")
-    run.add_argument("--trace", nargs="?", const="", metavar="FILE.jsonl",
-                     help="print every access to the VirtIO slots, or record it (--trace=FILE)")  # fmt: skip
-    run.add_argument("--trace-board", action="store_true", help="trace UART, PLIC, CLINT and the rest too")
-    run.add_argument("--script", metavar="FILE",
-                     help="type what FILE says: lines of expect TEXT, send TEXT, after TIME")  # fmt: skip
-    run.add_argument("--timeout", type=seconds, metavar="S", help="end after S seconds with exit code 124")
-    run.add_argument("--save-at", nargs=2, metavar=("WHEN", "FILE"),
-                     help="save the machine once, at a time (1.5s), after so many instructions (5000000), or when "
-                     "uart:TEXT is printed or an event KIND[:TEXT] comes; the run goes on")  # fmt: skip
-    run.add_argument("--restore", metavar="FILE",
-                     help="go on from a checkpoint, with the same --device options")  # fmt: skip
+    run = commands.add_parser("run", help="run a guest on this terminal (Ctrl-A x quits, Ctrl-A w: why is it stuck)")
+    why = commands.add_parser("why", help="run a guest until it is stuck, and say which link of a request is broken")
+    for command in (run, why):
+        add_machine_options(command)
+        add_run_options(command)
     get = commands.add_parser("get", help="fetch a guest for `run`: linux, u-boot, opensbi, small-linux")
     get.add_argument("names", nargs="+", metavar="NAME")
     get.add_argument("--refresh", action="store_true", help="fetch it again, if it is here")
@@ -121,6 +127,10 @@ def dispatch(args: argparse.Namespace) -> int:
         from tui.run import run  # noqa: PLC0415  (start-up: load only what the command needs)
 
         return run(args)
+    if args.command == "why":
+        from tui.why_command import why  # noqa: PLC0415
+
+        return why(args)
     if args.command == "get":
         from tui.get import get  # noqa: PLC0415
 

@@ -18,6 +18,7 @@ from emu.boot import BootConfig
 from emu.errors import InputError
 from emu.machine import End
 from emu.recording import Header, Recorder
+from tui.explain import Explain
 from tui.session import Session, SessionConfig, open_session, parse_ram
 from tui.streams import one_line
 from tui.terminal import Terminal, write_all
@@ -66,8 +67,8 @@ def _ignore(line: str) -> None:
     pass
 
 
-def run(args: argparse.Namespace) -> int:
-    """Run the guest; returns the process's exit code."""
+def run(args: argparse.Namespace, *, why: bool = False) -> int:
+    """Run the guest; returns the process's exit code. `why`: explain in full how things are at the end, on `stdout`."""
     if args.image and not os.path.exists(args.image):
         from tui.named import fill_in  # noqa: PLC0415  (only where it is no file)
 
@@ -87,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
         stack.callback(session.close)
         subscribe(session, args.trace, files_of(args), stack)
         saving = save_at(session, args) if args.save_at else None
+        explain = Explain(session, always=why)
         ended: list[int] = []
 
         def finish(code: int) -> None:
@@ -102,7 +104,12 @@ def run(args: argparse.Namespace) -> int:
 
             script = ScriptedInput(machine, args.script)
         if interactive or script is None:
-            terminal = Terminal(typist.type, lambda: machine.post(lambda: finish(QUIT)), typist.end)
+            terminal = Terminal(
+                typist.type,
+                lambda: machine.post(lambda: finish(QUIT)),
+                typist.end,
+                lambda: machine.post(lambda: explain(sys.stderr)),
+            )
             machine.waits_for_input = terminal.fd >= 0
             stack.enter_context(terminal)
             stack.callback(typist.close)  # before the terminal's thread is waited for
@@ -121,10 +128,10 @@ def run(args: argparse.Namespace) -> int:
             ended.append(128 + signal.SIGHUP)
         if saving is not None:
             saving.end()
-    code = report(session, end, ended, args.timeout)
-    if script is not None and script.waiting and end is not End.UNTIL:
-        _tell(script.waiting)
-    return code
+        code = report(session, end, ended, args.timeout)
+        if script is not None and script.waiting and end is not End.UNTIL:
+            _tell(script.waiting)
+        return explain.at_end(end, code)
 
 
 def save_at(session: Session, args: argparse.Namespace) -> Saving:

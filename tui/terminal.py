@@ -13,15 +13,18 @@ from collections.abc import Callable
 from types import TracebackType
 
 ESCAPE = 0x01  # Ctrl-A, as in QEMU
-HELP = b"\r\nCtrl-A x: quit   Ctrl-A Ctrl-A: send Ctrl-A   Ctrl-A h: this help\r\n"
+HELP = b"\r\nCtrl-A x: quit   Ctrl-A w: why is it stuck   Ctrl-A Ctrl-A: send Ctrl-A   Ctrl-A h: this help\r\n"
 
 
 class Keys:
     """Turns typed bytes into input for the guest and commands for us."""
 
-    def __init__(self, feed: Callable[[bytes], object], quit_: Callable[[], object]) -> None:
+    def __init__(
+        self, feed: Callable[[bytes], object], quit_: Callable[[], object], why: Callable[[], object] = lambda: None
+    ) -> None:
         self._feed = feed
         self._quit = quit_
+        self._why = why
         self._escaped = False
 
     def type(self, data: bytes) -> None:
@@ -32,7 +35,9 @@ class Keys:
                 if byte in b"xX":
                     self._quit()
                     return
-                if byte in b"hH?":
+                if byte in b"wW":
+                    self._why()
+                elif byte in b"hH?":
                     with contextlib.suppress(OSError):
                         write_all(1, HELP)
                 elif byte == ESCAPE:
@@ -55,15 +60,19 @@ def write_all(fd: int, data: bytes) -> None:
 class Terminal:
     """Reads standard input on a thread: raw keys where it is a terminal (restored afterwards), else plain bytes.
 
-    `on_input` and `on_quit` and `on_end` (end of file) are called on that thread.
+    `on_input`, `on_quit`, `on_end` (end of file) and `on_why` (Ctrl-A w) are called on that thread.
     """
 
     def __init__(
-        self, on_input: Callable[[bytes], object], on_quit: Callable[[], object], on_end: Callable[[], object]
+        self,
+        on_input: Callable[[bytes], object],
+        on_quit: Callable[[], object],
+        on_end: Callable[[], object],
+        on_why: Callable[[], object] = lambda: None,
     ) -> None:
         self.fd = sys.stdin.fileno() if sys.stdin is not None and not sys.stdin.closed else -1
         self.is_tty = self.fd >= 0 and os.isatty(self.fd)
-        self._keys = Keys(on_input, on_quit)
+        self._keys = Keys(on_input, on_quit, on_why)
         self._on_input, self._on_end = on_input, on_end
         self._saved: list[object] | None = None
         self._wake_read, self._wake_write = os.pipe()

@@ -33,6 +33,8 @@ class Device(Saved):
 
     device_id: ClassVar[DeviceId]
     queue_names: ClassVar[tuple[str, ...]] = ()
+    input_queues: ClassVar[tuple[str, ...]] = ()
+    """Queues whose buffers wait for something that comes from outside: no buffer coming back is no fault there."""
     queue_size_max: int = 256
     config_writable: ClassVar[tuple[range, ...]] = ()
     """Byte ranges of the configuration space that a driver may write."""
@@ -53,6 +55,11 @@ class Device(Saved):
     def has(self, bit: int) -> bool:
         """Whether feature `bit` was negotiated."""
         return bool(self.negotiated >> bit & 1)
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that came from outside and wait for a buffer in an input queue."""
+        return 0
 
     def accepts(self, features: int) -> bool:
         """Whether the device can live with this subset of what it offered (2.2.2)."""

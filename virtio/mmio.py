@@ -44,7 +44,10 @@ class NoDevice(Device):
 
 
 class MmioTransport(QueueRegisters):
-    """A slot: `device` in it (None: empty), the guest's `memory`, its interrupt wire `irq`, events named `name`."""
+    """A slot: `device` in it (None: empty), the guest's `memory`, its interrupt wire `irq`, events named `name`.
+
+    `reset_reason` says why DEVICE_NEEDS_RESET is set.
+    """
 
     def __init__(
         self, device: Device | None, memory: Memory, irq: Line, trace: Trace = NO_TRACE, name: str = "virtio0"
@@ -54,6 +57,7 @@ class MmioTransport(QueueRegisters):
         self.model = device or NoDevice()
         self.pending = Pending(irq, trace, name)
         self.status = 0
+        self.reset_reason = ""
         self.generation = 0
         self.accepted = 0
         self.device_features_sel: int = 0
@@ -124,6 +128,7 @@ class MmioTransport(QueueRegisters):
             return
         if self.trace.on:
             self.trace.publish(Notice(self.name, f"{self.model.name} needs a reset: {reason}"))
+        self.reset_reason = reason
         self._change_status(self.status | NEEDS_RESET)
         if self.status & DRIVER_OK:
             self.pending.add(Interrupt.CONFIG_CHANGE)
@@ -252,6 +257,7 @@ class MmioTransport(QueueRegisters):
         for queue in self.queues:
             queue.live = queue.event_idx = queue.indirect = False
             queue.reset()
+        self.reset_reason = ""
         self.accepted = self.model.negotiated = 0
         self.device_features_sel = self.driver_features_sel = self.queue_sel = 0
         self.pending.remove(ALL_ONES)

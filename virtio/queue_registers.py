@@ -100,6 +100,7 @@ class QueueRegisters(RegisterHandlers):
             try:
                 queue.start()
             except RingError as error:
+                queue.refused = error.message
                 self.violation(error.rule, error.section, f"{error.message}; QueueReady stays 0")
                 return
         self._configured(queue, left)

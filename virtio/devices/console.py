@@ -26,6 +26,7 @@ class Console(Device):
 
     device_id = DeviceId.CONSOLE
     queue_names = ("receiveq", "transmitq")
+    input_queues = ("receiveq",)
     config_writable = (range(EMERG_WR, EMERG_WR + 4),)
     saved: ClassVar = {"_input": Octets(MOST_INPUT)}
 
@@ -38,6 +39,10 @@ class Console(Device):
         self.config = bytearray(CONFIG.pack(0, 0, 1, 0))
         self._set_size(*size or (80, 25))
         self._input = bytearray()
+
+    @property
+    def backlog(self) -> int:
+        return len(self._input)
 
     def feed(self, data: bytes) -> int:
         """Input from outside; returns how many bytes were taken (the rest does not fit and is the caller's)."""

@@ -41,7 +41,8 @@ class Queue(Saved):
 
     `ready` follows QueueReady; `live` is set by the transport between DRIVER_OK and a reset or NEEDS_RESET. Only a
     queue that is both is looked at (2.1.2, 4.2.2.1). `size_refused` is a QueueSize out of range that the driver wrote
-    last, or None: a driver lays its rings out for that size, so the queue does not start.
+    last, or None: a driver lays its rings out for that size, so the queue does not start. `refused` is why it did not
+    start when the driver last set QueueReady.
     """
 
     saved: ClassVar = {
@@ -73,6 +74,7 @@ class Queue(Saved):
         self.event_idx = False
         self.epoch = 0
         self.size_refused: int | None = None
+        self.refused = ""
         self._walk: Walk | None = None
         self.reset()
 
@@ -92,6 +94,7 @@ class Queue(Saved):
     def stop(self) -> None:
         """Leave the rings alone and forget every position in them."""
         self.ready = False
+        self.refused = ""
         self.last_avail = self.used_idx = self._signalled = self._seen = 0
         self.epoch += 1
 
