@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 from asm import assemble
 from cli import COMMAND, ENVIRONMENT, virtscope
+from guest_run import Guest
 from why_guests import AWAIT, POLL, REQUEST, driver
 
+from tui.explain import listen
 from tui.guests import guest_path
+from tui.why import Explainer
 
 NO_KICK = driver(requests="jal ra, publish\n" + AWAIT)
 SPINS = driver(requests="jal ra, publish\n" + AWAIT, wait=POLL)
@@ -77,11 +80,14 @@ def test_a_machine_without_devices_has_nothing_to_explain(tmp_path: Path) -> Non
 def test_looking_leaves_no_trace_and_prints_nothing_of_the_guest(tmp_path: Path) -> None:
     """After the WFI this guest would print and switch itself off."""
     talks = driver(requests=REQUEST + "j s\ns: wfi\nli t0, 0x10000000\nli t1, 65\nsb t1, 0(t0)\n")
-    done = virtscope("why", image(tmp_path, talks), "--device", "rng", f"--trace={tmp_path / 'trace.jsonl'}")
-    assert (done.code, done.out.startswith("why: virtio0-rng: the hart sleeps in the WFI")) == (1, True)
-    assert "A" not in [line.strip() for line in done.out.splitlines()]
-    again = virtscope("why", tmp_path / "trace.jsonl")
-    assert "used.idx 1; last interrupt acknowledged" in again.out
+    guest = Guest(image(tmp_path, talks), "rng")
+    ran = guest.run()
+    heard = len(ran.events)
+    found = Explainer(guest.session, listen(guest.session)).explain(ran.end)
+    assert "and would go on to write to uart if it woke" in found.verdicts[0].sentence
+    guest.machine.uart.flush()
+    assert (guest.output, len(guest.events), guest.machine.exit_code) == (b"", heard, None)
+    assert guest.machine.trace.on
 
 
 def test_two_devices_are_told_apart(hanging: Path) -> None:

@@ -20,7 +20,8 @@ from virtio.why.recorded import behind_the_wire, recorded
 
 SAME = (
     "kick before DRIVER_OK", "DRIVER_OK never set", "queue never made ready", "size refused", "descriptors misaligned",
-    "NO_INTERRUPT set", "used_event stale", "a broken chain", "features refused", "FEATURES_OK never set", "reset and left", "given up", "never driven",
+    "NO_INTERRUPT set", "used_event stale", "a broken chain", "features refused", "FEATURES_OK never set",
+    "reset and left", "given up", "never driven",
 )  # fmt: skip
 """Hangs whose reason is in the events, word for word."""
 
