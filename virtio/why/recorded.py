@@ -70,7 +70,7 @@ class Recorded:
 
     def views(self) -> list[DeviceView]:
         """The devices as they were at the end, in the order of their slots."""
-        return [self._device(slot) for _, slot in sorted(self.slots.items()) if not slot.empty]
+        return [self._device(slot) for _, slot in sorted(self.slots.items()) if "-" in slot.source]  # else: no device
 
     def _device(self, slot: Slot) -> DeviceView:
         track = self.witness.tracks.get(slot.source, Track())
