@@ -11,6 +11,7 @@ from bench.measure import Section, assemble, interleaved, median, ratio
 from emu.config import Stop
 from emu.machine import SLOT_SIZE, UART, Machine, MachineConfig, slot_base
 from emu.recording import Header, Recorder
+from emu.trace import Site
 from tui.session import mount
 from virtio.devices.rng import Rng
 from virtio.mmio import MmioTransport
@@ -54,7 +55,8 @@ def machine_with(code: bytes, recorded: bool = False, paired: bool = True) -> Ma
     machine.ram.write(machine.ram.base, code)
     if recorded:
         stream = open(os.devnull, "w", encoding="utf-8", buffering=1 << 20)  # noqa: SIM115  (as long as the process)
-        machine.trace.subscribe(Recorder(stream, Header("machine", 1, 64, "bench"), lambda pc: "loop bench.S:4"))
+        site = Site("loop bench.S:4", "lw a0, 96(a1)")
+        machine.trace.subscribe(Recorder(stream, Header("machine", 1, 64, "bench"), lambda pc: site))
     return machine
 
 

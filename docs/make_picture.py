@@ -16,9 +16,10 @@ from rich.text import Text
 from emu.boot import BootConfig
 from emu.machine import End
 from emu.trace import Event, RegisterAccess
-from tui.format import SOURCE_WIDTH, TIME_WIDTH, WHERE_WIDTH, Part, event_parts, said_before
+from tui.format import SOURCE_WIDTH, TIME_WIDTH, WHERE_WIDTH, Part, event_parts
 from tui.guests import guest_path
 from tui.session import SessionConfig, open_session
+from virtio.events import said_before
 
 GUEST = "museum/status-clears-bits-rv64"
 PICTURE = Path(__file__).parent / "trace.svg"

@@ -89,14 +89,17 @@ class Boot:
         given = [(data, name) for _, data, name in self.blobs if data not in ours and name not in ours]
         return found + [[os.path.basename(name), hashlib.sha256(data).hexdigest()] for data, name in given]
 
+    def image_at(self, address: int) -> Image | None:
+        """The image that was loaded there."""
+        return next((image for image in self.images if image.start <= address < image.end), None)
+
     def where(self, pc: int) -> str:
         """`function+0x12 file.c:34` for a pc inside a loaded image, or an empty string."""
-        for image in self.images:
-            if image.start <= pc < image.end:
-                name = image.symbols.name_at(pc)
-                at = image.lines.at(pc)
-                return f"{name} {at[0]}:{at[1]}".strip() if at is not None else name
-        return ""
+        image = self.image_at(pc)
+        if image is None:
+            return ""
+        name, at = image.symbols.name_at(pc), image.lines.at(pc)
+        return f"{name} {at[0]}:{at[1]}".strip() if at is not None else name
 
 
 def guess_xlen(config: BootConfig) -> int | None:

@@ -1,7 +1,7 @@
 """Recordings: the event stream as JSON lines, one object an event, the first a header.
 
-Every line has `seq time pc source kind`, then the event's own fields and `text`; `where` (symbol and source line
-at pc) if it is known.
+Every line has `seq time pc source kind`, then the event's own fields and `text`; of the instruction at pc `where`
+(symbol and source line), `insn` (its text) and `file` (path of the source) if they are known.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TextIO
 
 from emu.elf import open_input
 from emu.errors import InputError
-from emu.trace import Event, RegisterAccess, event_from_json
+from emu.trace import Event, RegisterAccess, Site, event_from_json
 
 VERSION = 1
 LONGEST_LINE = 1 << 20
@@ -41,16 +41,16 @@ class Header(Event):
 
 
 class Recorder:
-    """A subscriber that writes every event to `stream`; `where(pc)` gives symbol and line, or an empty string.
+    """A subscriber that writes every event to `stream`; `site(pc)` says what is known of the instruction at pc.
 
     A stream that fails (a full disk) ends the recording, not the run: `close` raises InputError then.
     """
 
-    def __init__(self, stream: TextIO, header: Header | None = None, where: Callable[[int], str] | None = None) -> None:
+    def __init__(self, stream: TextIO, header: Header | None = None, site: Callable[[int], Site] | None = None) -> None:
         self.written = 0
         self._stream = stream
-        self._where = where
-        self._places: dict[int, str] = {}
+        self._site = site
+        self._tails: dict[int, str] = {}
         self._error: OSError | None = None
         self._open = True
         if header is not None:
@@ -60,7 +60,7 @@ class Recorder:
         if not self._open:
             return
         try:
-            self._stream.write(_line(event, self._place(event.pc) if self._where else _tail(event.where)))
+            self._stream.write(_line(event, self._tail(event.pc) if self._site else _tail(event)))
             self.written += 1
         except OSError as error:
             self._error, self._open = error, False
@@ -85,16 +85,17 @@ class Recorder:
             name = getattr(self._stream, "name", "recording")
             raise InputError(f"{name}: writing failed after {self.written} events: {lost.strerror or lost}")
 
-    def _place(self, pc: int) -> str:
-        """`where` as the tail of a JSON object; asked for once a pc."""
-        tail = self._places.get(pc)
+    def _tail(self, pc: int) -> str:
+        """The site as the tail of a JSON object; asked for once a pc."""
+        tail = self._tails.get(pc)
         if tail is None:
-            tail = self._places[pc] = _tail(self._where(pc) if self._where else "")
+            tail = self._tails[pc] = _tail(self._site(pc) if self._site else Site())
         return tail
 
 
-def _tail(where: str) -> str:
-    return f',"where":{quote(where)}}}\n' if where else "}\n"
+def _tail(site: Site | Event) -> str:
+    known = [(name, getattr(site, name)) for name in Site._fields]
+    return "".join(f',"{name}":{quote(text)}' for name, text in known if text) + "}\n"
 
 
 def _line(event: Event, tail: str) -> str:
@@ -121,7 +122,7 @@ def _json(value: Any) -> str:
 
 
 def read_recording(path: str | Path) -> Iterator[Event]:
-    """The events of a recording, `where` included; keys that nobody knows are ignored.
+    """The events of a recording, their sites included; keys that nobody knows are ignored.
 
     The modules that define its events must have been imported. Raises InputError that names the line and the field.
     """

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import struct
 from bisect import bisect_right
+from posixpath import join, normpath
 from typing import Any
 
 STT_NOTYPE, STT_FUNC = 0, 2
@@ -114,6 +115,11 @@ class Lines:
 
     def at(self, pc: int) -> tuple[str, int] | None:
         """The file (as the compiler named it, without directories) and the line, or None."""
+        found = self.source(pc)
+        return (found[0].rsplit("/", 1)[-1], found[1]) if found is not None else None
+
+    def source(self, pc: int) -> tuple[str, int] | None:
+        """The file's path (as the compiler was given it; relative to nothing known) and the line, or None."""
         try:
             self._read()
             for low, high, unit in self._units:
@@ -166,12 +172,12 @@ class Lines:
         return rows[index][1], rows[index][2]
 
     def _decode(self, unit: Any) -> list[tuple[int, str, int]]:
-        """(address, file, line) sorted by address; an empty file ends a sequence."""
+        """(address, path, line) sorted by address; an empty path ends a sequence."""
         program = self._dwarf.line_program_for_CU(unit)
         if program is None:
             return []
         first = 0 if program["version"] >= 5 else 1  # DWARF 5 counts files from 0 (6.2.4.1)
-        names = [_base_name(entry.name) for entry in program["file_entry"]]
+        names = self._paths(program, unit)
         rows: list[tuple[int, int, str, int]] = []
         for step in program.get_entries():
             state = step.state
@@ -183,6 +189,20 @@ class Lines:
             rows.append((state.address, int(not state.end_sequence), names[file] if known else "", state.line))
         rows.sort(key=lambda row: row[:2])
         return [(address, name, line) for address, _, name, line in rows]
+
+    def _paths(self, program: Any, unit: Any) -> list[str]:
+        """Of the line program's files (6.2.4): below their directory, and that below where the compiler ran."""
+        top = unit.get_top_DIE().attributes.get("DW_AT_comp_dir")
+        base = _text(top.value) if top is not None else ""
+        directories = [_text(name) for name in program["include_directory"]]
+        if program["version"] < 5:
+            directories.insert(0, "")  # DWARF 5 has where the compiler ran as the first
+        paths = []
+        for entry in program["file_entry"]:
+            index = getattr(entry, "dir_index", 0)
+            directory = directories[index] if index < len(directories) else ""
+            paths.append(normpath(join(base, directory, _text(entry.name))))
+        return paths
 
 
 def open_elf(data: bytes) -> Any:
@@ -198,6 +218,5 @@ def open_elf(data: bytes) -> Any:
     return ELFFile(io.BytesIO(data))
 
 
-def _base_name(name: Any) -> str:
-    text = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
-    return text.rsplit("/", 1)[-1]
+def _text(name: Any) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)

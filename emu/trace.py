@@ -9,17 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
-from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, NamedTuple, get_args, get_origin, get_type_hints
 
 from emu.snapshot import Saved, bits
+
+
+class Site(NamedTuple):
+    """What is known of the instruction at a pc: `where` it is (symbol and source line), its text, the source `file`.
+
+    `file` is a path as the compiler was given it. Each is empty where nobody knows.
+    """
+
+    where: str = ""
+    insn: str = ""
+    file: str = ""
 
 
 @dataclass(slots=True)
 class Event:
     """Base of every event. `publish` stamps `seq` (0, 1, 2, ...), `time` (instructions since reset) and `pc`.
 
-    `where` is the symbol and source line at `pc`, `insn` the instruction there, filled in by whoever knows the image;
-    empty if nobody does.
+    `where`, `insn` and `file` are those of the `Site` at `pc`, if the event was read from a recording that has them.
     """
 
     kind: ClassVar[str] = "event"
@@ -31,6 +41,7 @@ class Event:
     pc: int = field(default=0, init=False)
     where: str = field(default="", init=False)
     insn: str = field(default="", init=False)
+    file: str = field(default="", init=False)
 
     def __init_subclass__(cls) -> None:
         # dataclass(slots=True) creates each class twice; the second is the one that stays
@@ -81,6 +92,13 @@ class RegisterAccess(Event):
     def text(self) -> str:
         return self.detail
 
+    @property
+    def shown(self) -> tuple[str, str, str]:
+        """For a person: the register (and the width in bits where it is not 32), the value, and what it meant."""
+        width = "" if self.width == 4 else f".{8 * self.width}"
+        meaning = "" if self.detail in (f"{self.value:#x}", str(self.value)) else self.detail
+        return f"{self.name or f'{self.offset:#05x}'}{width}", f"{self.value:#x}", meaning
+
     def to_json(self) -> dict[str, Any]:
         head = Event.to_json(self)
         del head["detail"]  # it is `text`
@@ -127,7 +145,7 @@ class Unimplemented(Event):
 
 
 def event_from_json(data: Any) -> Event:
-    """The event that `to_json` wrote (and `where`, if it is there); other keys are ignored, defaults fill missing ones.
+    """The event that `to_json` wrote (its `Site` if it is there); defaults fill missing keys, others are ignored.
 
     Raises ValueError that names the missing, unknown or ill-typed field.
     """
@@ -150,7 +168,7 @@ def event_from_json(data: Any) -> Event:
     stamps = {name: arguments.pop(name) for name in ("seq", "time", "pc")}
     event = cls(**arguments)
     event.seq, event.time, event.pc = stamps["seq"], stamps["time"], stamps["pc"]
-    for name in ("where", "insn"):
+    for name in Site._fields:
         text = data.get(name, "")
         if not isinstance(text, str):
             raise ValueError(f"field {name}: {text!r} is not of type str")
@@ -163,7 +181,7 @@ def _plan(kind: str) -> tuple[tuple[str, str, Any, bool], ...]:
     """The fields of an event as (attribute, JSON key, type, whether it may be missing)."""
     cls = Event.kinds[kind]
     hints = get_type_hints(cls)
-    plan = [(f, "text" if f.name == "detail" else f.name) for f in fields(cls) if f.name not in ("where", "insn")]
+    plan = [(f, "text" if f.name == "detail" else f.name) for f in fields(cls) if f.name not in Site._fields]
     return tuple((f.name, key, hints[f.name], f.init and key == f.name and f.default is not MISSING) for f, key in plan)
 
 

@@ -130,6 +130,7 @@ def test_a_guest_has_functions_and_source_lines(name: str) -> None:
     file = name.split("-", maxsplit=1)[0] + ".c"
     place = image.lines.at(main)
     assert place is not None and place[0] == file
+    assert image.lines.source(main) == (f"guests/{file}", place[1])  # they were compiled from the repository's top
     source = (BIN.parent / file).read_text().splitlines()
     assert "main(" in "".join(source[place[1] - 2 : place[1]])  # the line of the name or of the brace below it
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from emu.errors import InputError
 from emu.recording import Header, Recorder, read_recording
-from emu.trace import Event, InterruptLine, Notice, RegisterAccess, Trace
+from emu.trace import Event, InterruptLine, Notice, RegisterAccess, Site, Trace
 
 HEADER = Header("machine", 1, 64, "guest.elf", ("rng", "", "blk"))
 
@@ -102,29 +102,36 @@ def test_the_header_is_the_first_line() -> None:
     assert first["text"] == "recording of guest.elf on rv64 with slot 0 rng, slot 2 blk"
 
 
+def site_of(event: Event) -> Site:
+    return Site(event.where, event.insn, event.file)
+
+
 def test_the_place_in_the_program_is_recorded_and_read(tmp_path: Path) -> None:
     asked: list[int] = []
+    known = Site('main+0x4 "a".c:3', "sw a0, 112(a1)", "src/a.c")
 
-    def where(pc: int) -> str:
+    def site(pc: int) -> Site:
         asked.append(pc)
-        return 'main+0x4 "a".c:3'
+        return known
 
     path = tmp_path / "r.jsonl"
-    path.write_text(recorded([access(), Notice("machine", "x"), access()], where=where))
-    assert [event.where for event in read_recording(path)] == ['main+0x4 "a".c:3'] * 3
+    path.write_text(recorded([access(), Notice("machine", "x"), access()], site=site))
+    assert [site_of(event) for event in read_recording(path)] == [known] * 3
     assert asked == [0x80000010]
 
 
-def test_an_unknown_place_is_left_out() -> None:
-    assert "where" not in json.loads(recorded([access()], where=lambda pc: ""))
+def test_what_is_not_known_of_a_place_is_left_out() -> None:
+    assert json.loads(recorded([access()], site=lambda pc: Site())).keys().isdisjoint(Site._fields)
+    only = json.loads(recorded([access()], site=lambda pc: Site(insn="nop")))
+    assert only["insn"] == "nop" and only.keys().isdisjoint({"where", "file"})
 
 
 def test_a_place_that_the_event_has_is_kept(tmp_path: Path) -> None:
     event = access()
-    event.where = "main"
+    event.where, event.insn, event.file = "main", "nop", "main.c"
     path = tmp_path / "again.jsonl"
     path.write_text(recorded([event]))
-    assert next(read_recording(path)).where == "main"
+    assert site_of(next(read_recording(path))) == site_of(event)
 
 
 def test_keys_that_nobody_knows_are_ignored(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_a_flat_image_runs_at_its_load_address(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("l:\nj l", "0x80000000 [j 0]"),
+        ("l:\nj l", "0x80000000 flat.bin+0x0 [j 0]"),
         ("li t0, 0x1000\njr t0", "0x0 [no RAM there]"),
         (".word 0", "0x0 [no RAM there]"),
     ],
@@ -178,7 +178,8 @@ def test_a_guest_that_never_ends_is_stopped_with_where_it_was(text: str, place: 
 def test_a_guest_that_sleeps_for_ever_is_told_stuck(tmp_path: Path) -> None:
     done = virtscope("run", flat(tmp_path, "l:\nwfi\nj l"), stdin=b"x" * 300000)
     assert done.code == 124
-    assert done.err.startswith("virtscope: stuck at pc 0x80000004 [j -4]: the hart waits for an interrupt (WFI)")
+    stuck = "virtscope: stuck at pc 0x80000004 flat.bin+0x4 [j -4]: the hart waits for an interrupt (WFI)"
+    assert done.err.startswith(stuck)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])

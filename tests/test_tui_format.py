@@ -7,8 +7,15 @@ import re
 from rich.color import ColorSystem
 
 from emu.trace import Event, InterruptLine, Notice, RegisterAccess, Unimplemented
-from tui.format import event_parts, render, said_before
-from virtio.events import ChainUsed, InterruptStatusChanged, QueueNotified, SpecViolation, StatusChanged
+from tui.format import event_parts, render
+from virtio.events import (
+    ChainUsed,
+    InterruptStatusChanged,
+    QueueNotified,
+    SpecViolation,
+    StatusChanged,
+    said_before,
+)
 
 
 def at(event: Event, time: int = 1234567, pc: int = 0x80000010) -> Event:

@@ -7,20 +7,13 @@ from functools import lru_cache
 from rich.color import ColorSystem
 from rich.style import Style
 
-from emu.trace import Event, InterruptLine, Notice, RegisterAccess, Unimplemented
-from virtio.events import InterruptStatusChanged, QueueNotified, SpecViolation, StatusChanged
+from emu.trace import Event, Notice, RegisterAccess, Unimplemented
+from virtio.events import InterruptStatusChanged, SpecViolation
 
 Part = tuple[str, str]
 """Text and its style."""
 
 TIME_WIDTH, SOURCE_WIDTH, WHERE_WIDTH = 11, 14, 44
-
-
-def said_before(event: Event) -> bool:
-    """Whether the line of the access or event before this one says it already."""
-    if isinstance(event, InterruptStatusChanged):
-        return event.status == 0
-    return isinstance(event, StatusChanged | QueueNotified | InterruptLine)
 
 
 def event_parts(event: Event, where: str) -> list[Part]:
@@ -32,16 +25,7 @@ def event_parts(event: Event, where: str) -> list[Part]:
     if isinstance(event, RegisterAccess):
         place = f"{event.pc:x} {where}"
         parts.append((f"{place:<{WHERE_WIDTH}} ", "dim"))
-        write = event.op == "w"
-        name = event.name or f"{event.offset:#05x}"
-        width = "" if event.width == 4 else f".{8 * event.width}"
-        parts.append(("W " if write else "R ", "bold yellow" if write else "bold green"))
-        parts.append((f"{name}{width}", "bold"))
-        parts.append((f" = {event.value:#x}", ""))
-        detail = event.detail
-        if detail and detail not in (f"{event.value:#x}", str(event.value)):
-            parts.append((f"  {detail}", "magenta" if event.name else "red"))
-        return parts
+        return parts + access_parts(event.op.upper(), *event.shown, named=bool(event.name))
     parts.append((" " * (WHERE_WIDTH + 1), ""))
     if isinstance(event, SpecViolation):
         parts.append((f"! {event.text}", "bold red"))
@@ -51,6 +35,12 @@ def event_parts(event: Event, where: str) -> list[Part]:
         quiet = isinstance(event, InterruptStatusChanged | Notice)
         parts.append((f"· {event.text}", "blue" if quiet else "green"))
     return parts
+
+
+def access_parts(op: str, register: str, value: str, meaning: str, *, named: bool) -> list[Part]:
+    """An access (`op` R or W): the register's name, its value, what it meant; red where no register is."""
+    parts = [(f"{op} ", "bold yellow" if op == "W" else "bold green"), (register, "bold"), (f" = {value}", "")]
+    return [*parts, (f"  {meaning}", "magenta" if named else "red")] if meaning else parts
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,8 @@ from rich.color import ColorSystem
 from rich.console import Console
 
 from emu.trace import Event
-from tui.format import event_parts, render, said_before
+from tui.format import event_parts, render
+from virtio.events import said_before
 
 COLOR_SYSTEMS = {
     "standard": ColorSystem.STANDARD, "256": ColorSystem.EIGHT_BIT, "truecolor": ColorSystem.TRUECOLOR,

@@ -187,7 +187,7 @@ def subscribe(session: Session, target: str | None, inputs: list[str], stack: Ex
     if target == "":
         from tui.printer import Printer  # noqa: PLC0415  (rich takes 60 ms, and only a person needs it)
 
-        machine.trace.subscribe(Printer(sys.stderr, boot.where, machine.uart.flush))
+        machine.trace.subscribe(Printer(sys.stderr, session.sites.where, machine.uart.flush))
         return
     spare(target, "--trace", inputs)
     try:
@@ -195,7 +195,7 @@ def subscribe(session: Session, target: str | None, inputs: list[str], stack: Ex
     except OSError as error:
         raise InputError(f"{target}: {error.strerror}") from None
     image = os.path.basename(boot.images[0].path) if boot.images else ""
-    recorder = Recorder(stream, Header("machine", 1, machine.config.xlen, image, session.device_names), boot.where)
+    recorder = Recorder(stream, Header("machine", 1, machine.config.xlen, image, session.device_names), session.sites)
     machine.trace.subscribe(recorder)
     stack.callback(recorder.close)
 

@@ -11,9 +11,9 @@ from emu.boot import Boot, BootConfig, guess_xlen, prepare
 from emu.entropy import SeededEntropy
 from emu.errors import InputError
 from emu.machine import SLOTS, Machine, MachineConfig
-from emu.mmu import translate
 from tui.checkpoint import LARGEST_RAM, LARGEST_RAM_32, SMALLEST_RAM, agree, open_checkpoint, resume
 from tui.devices import make_devices
+from tui.sites import Sites
 from virtio.device import Device
 from virtio.mmio import MmioTransport
 from virtio.registers import VirtioMmio
@@ -55,13 +55,20 @@ class SessionConfig:
 
 @dataclass
 class Session:
-    """A machine that is ready to run, and what is in its slots. `files` are what its devices have open."""
+    """A machine that is ready to run, and what is in its slots. `files` are what its devices have open.
+
+    `sites` is asked about the instructions that make events.
+    """
 
     machine: Machine
     boot: Boot
     transports: list[MmioTransport]
     files: ExitStack = field(default_factory=ExitStack)
     seed: int | None = None
+    sites: Sites = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sites = Sites(self.machine.hart, self.boot)
 
     @property
     def device_names(self) -> tuple[str, ...]:
@@ -70,14 +77,9 @@ class Session:
     @property
     def whereabouts(self) -> str:
         """The instruction the hart is at: pc, function and line, disassembled."""
-        from emu.disasm import disassemble  # noqa: PLC0415  (only where something went wrong)
-
         hart = self.machine.hart
-        pc = hart.pc
-        physical = translate(hart.core, hart.ram, pc)
-        there = physical is not None and hart.ram.contains(physical, 2)
-        text = disassemble(hart.fetch(pc), pc, hart.xlen) if there else "no RAM there"
-        return " ".join(part for part in (f"{pc:#x}", self.boot.where(pc), f"[{text}]") if part)
+        site = Sites(hart, self.boot)(hart.pc)
+        return " ".join(part for part in (f"{hart.pc:#x}", site.where, f"[{site.insn or 'no RAM there'}]") if part)
 
     def close(self) -> None:
         """Close the devices' files; raises OSError if what waits there cannot be written."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 
-import virtio.events  # noqa: F401  (registers its kinds of events)
 from emu.errors import InputError
 from emu.recording import read_recording
-from tui.format import said_before
 from tui.printer import Printer
+from virtio.events import said_before
 
 
 def show(path: str) -> int:

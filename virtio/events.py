@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from emu.regs import show
-from emu.trace import Event
+from emu.trace import Event, InterruptLine
 from virtio.spec import DeviceStatus, Interrupt
 
 Words = tuple[int, int, int, int, int, int]
@@ -207,3 +207,10 @@ class SpecViolation(Event):
     @property
     def text(self) -> str:
         return f"{self.message} [{self.rule}, {self.section}]"
+
+
+def said_before(event: Event) -> bool:
+    """Whether the line of the access or event before this one says it already."""
+    if isinstance(event, InterruptStatusChanged):
+        return event.status == 0
+    return isinstance(event, StatusChanged | QueueNotified | InterruptLine)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from typing import NamedTuple
 
-from emu.trace import Event, RegisterAccess
+from emu.trace import Event, RegisterAccess, Site
 from virtio.events import SpecViolation, StatusChanged
 from virtio.registers import CONFIG, VirtioMmio
 from virtio.sanitizer.chapter import ALL, CONFIG_SPACE, About, Answer, Chapter, Earlier, Ended, Key, Said
@@ -82,8 +82,8 @@ def parts(event: RegisterAccess) -> tuple[RegisterAccess, ...]:
 class Sanitizer:
     """Call it with every event. `findings` holds what was found; `on_finding(finding)` hears of each new one.
 
-    `advice`: report SHOULD rules too. `strict`: report what only a strict profile does. `explain(event)` gives the
-    instruction at an event's pc, and symbol and line, for whoever knows the image; a recording has them already.
+    `advice`: report SHOULD rules too. `strict`: report what only a strict profile does. `site(event)` is what
+    is known of the instruction at an event's pc, from whoever knows the image; a recording has it already.
     """
 
     def __init__(
@@ -92,13 +92,13 @@ class Sanitizer:
         *,
         advice: bool = False,
         strict: bool = False,
-        explain: Callable[[Event], tuple[str, str]] = lambda event: (event.insn, event.where),
+        site: Callable[[Event], Site] = lambda event: Site(event.where, event.insn, event.file),
     ) -> None:
         self.findings = Findings()
         self.on_finding = on_finding
         self._rules = rules()
         self._advice, self._strict = advice, strict
-        self._explain = explain
+        self._site = site
         self._watches: dict[str, Watch] = {}
         self._board: dict[str, Slot] = {}
 
@@ -161,12 +161,11 @@ class Sanitizer:
         place = (name, event.source, event.pc)
         if self.findings.again(place):
             return
-        insn, where = self._explain(event)
-        history = tuple(e.text for e in watch.slot.history)
         rule = self._rules[name]
-        queue = watch.draw(event, about) if rule.observed == "rings" or rule.chapter in RINGS else ()
         finding = Finding(
-            rule, event.source, message, event.seq, event.time, event.pc, where, insn, history=history, queue=queue
-        )
+            rule, event.source, message, event.seq, event.time, event.pc, *self._site(event),
+            history=watch.slot.history.lines(event, self._site),
+            queue=watch.draw(event, about) if rule.observed == "rings" or rule.chapter in RINGS else (),
+        )  # fmt: skip
         if self.findings.add(finding):
             self.on_finding(finding)

@@ -16,7 +16,8 @@ class Finding:
     """`rule` was broken by the driver of `source`; `message` says it with the values of the first time.
 
     `seq`, `time` (instructions) and `pc` are the first event's, `where` its function and line, `insn` the instruction
-    there. `history` holds the last events of the device up to it, as text; `queue` a drawing of the ring it is about.
+    there, `file` the path of its source. `history` holds the last events of the device up to it, as text; `queue` a
+    drawing of the ring it is about.
     """
 
     rule: Rule
@@ -27,6 +28,7 @@ class Finding:
     pc: int
     where: str = ""
     insn: str = ""
+    file: str = ""
     count: int = 1
     history: tuple[str, ...] = ()
     queue: tuple[str, ...] = ()
@@ -41,7 +43,7 @@ class Finding:
         return {
             "rule": rule.id, "level": rule.level, "severity": rule.severity, "section": rule.section,
             "message": self.message, "device": self.source, "count": self.count, "seq": self.seq, "time": self.time,
-            "pc": self.pc, "where": self.where, "insn": self.insn, "hint": rule.hint,
+            "pc": self.pc, "where": self.where, "insn": self.insn, "file": self.file, "hint": rule.hint,
             "refused_by": list(rule.refused_by), "history": list(self.history), "queue": list(self.queue),
         }  # fmt: skip
 

@@ -17,10 +17,9 @@ from virtio.events import (
     RingWords,
     StatusChanged,
 )
+from virtio.sanitizer.history import History
 from virtio.spec import DeviceId, Feature
 
-HISTORY = 12
-"""How many of a device's last events a finding shows."""
 RETURNED = 8
 """How many of a queue's last returned chains are kept."""
 FEATURE_WORDS = 4
@@ -80,7 +79,7 @@ class Slot:
         self.placeholder = False
         kind = source.partition("-")[2]
         self.device_id = KINDS.get(kind, DeviceId.NONE)
-        self.history: deque[Event] = deque(maxlen=HISTORY)
+        self.history = History()
         self.line = 0
         self.reset()
 
@@ -107,7 +106,7 @@ class Slot:
 
     def follow(self, event: Event) -> None:
         """Take over what `event` changes; called when every rule has seen it."""
-        self.history.append(event)
+        self.history.add(event)
         self.last_queue = getattr(event, "queue", self.last_queue)
         if isinstance(event, RegisterAccess):
             if event.width == 4 and event.offset % 4 == 0:
