@@ -1,4 +1,4 @@
-"""The command line: `virtscope run`, `why`, `get`, `show`, `demo` and `errors`. Wrong input: one line, exit code 2."""
+"""The command line: `virtscope run`, `check`, `rules` and the rest. Wrong input: one line, exit code 2."""
 
 from __future__ import annotations
 
@@ -94,6 +94,15 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--restore", metavar="FILE", help="go on from a checkpoint, with the same --device options")
 
 
+def add_check_options(parser: argparse.ArgumentParser) -> None:
+    """What the sanitizer reports, and where to."""
+    add = parser.add_argument
+    add("--advice", action="store_true", help="report what drivers SHOULD do, too")
+    add("--pedantic", action="store_true", help="report what only the letter of the specification forbids, too")
+    add("--findings", metavar="FILE.json|FILE.sarif", help="write the findings there")
+    add("--baseline", metavar="FILE.json", help="accept the findings that --findings wrote there in an earlier run")
+
+
 def build_parser() -> Parser:
     """The whole command line."""
     parser = Parser(prog="virtscope", description="An oscilloscope for VirtIO drivers.")
@@ -104,12 +113,24 @@ def build_parser() -> Parser:
     for command in (run, why):
         add_machine_options(command)
         add_run_options(command)
+    run.add_argument("--check", choices=("report", "off", "strict"), default="report",
+                     help="say what the driver did wrong: at the end, never, or at once, and stop there")  # fmt: skip
+    add_check_options(run)
+    why.set_defaults(check="off", findings=None, baseline=None)
     get = commands.add_parser("get", help="fetch a guest for `run`: linux, u-boot, opensbi, small-linux")
     get.add_argument("names", nargs="+", metavar="NAME")
     get.add_argument("--refresh", action="store_true", help="fetch it again, if it is here")
     get.add_argument("--build", action="store_true", help="build it from source here (small-linux)")
     show = commands.add_parser("show", help="print a recording")
     show.add_argument("recording", metavar="FILE.jsonl")
+    check = commands.add_parser("check", help="say what the driver did wrong in a recording")
+    check.add_argument("recording", metavar="FILE.jsonl")
+    check.add_argument("--json", action="store_true", help="print the findings as JSON")
+    add_check_options(check)
+    rules = commands.add_parser("rules", help="print the table of rules for drivers")
+    rules_as = rules.add_mutually_exclusive_group()
+    rules_as.add_argument("--json", action="store_true", help="as JSON")
+    rules_as.add_argument("--markdown", action="store_true", help="as Markdown, for the documentation")
     demo = commands.add_parser("demo", help="run the built-in guest with entropy and a disk, every access shown")
     demo.add_argument("--xlen", type=int, choices=(32, 64), default=64)
     errors = commands.add_parser("errors", help="print the table of VirtIOInitializationError, host-side and in-guest")
@@ -139,6 +160,14 @@ def dispatch(args: argparse.Namespace) -> int:
         from tui.show import show  # noqa: PLC0415
 
         return show(args.recording)
+    if args.command == "check":
+        from tui.check import check_recording  # noqa: PLC0415
+
+        return check_recording(args)
+    if args.command == "rules":
+        from tui.rules import print_rules  # noqa: PLC0415
+
+        return print_rules("json" if args.json else "markdown" if args.markdown else "")
     if args.command == "demo":
         from tui.demo import demo  # noqa: PLC0415
 

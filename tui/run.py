@@ -18,6 +18,7 @@ from emu.boot import BootConfig
 from emu.errors import InputError
 from emu.machine import End
 from emu.recording import Header, Recorder
+from tui.check import VIOLATED, watch
 from tui.explain import Explain
 from tui.session import Session, SessionConfig, open_session, parse_ram
 from tui.streams import one_line
@@ -95,6 +96,7 @@ def run(args: argparse.Namespace, *, why: bool = False) -> int:
             ended.append(code)
             machine.hart.stop()
 
+        checked = watch(args, session, files_of(args), lambda: finish(VIOLATED))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             stack.callback(signal.signal, number, signal.signal(number, _on_signal(finish)))
         typist = Typist(machine, keys=interactive)
@@ -131,7 +133,11 @@ def run(args: argparse.Namespace, *, why: bool = False) -> int:
         code = report(session, end, ended, args.timeout)
         if script is not None and script.waiting and end is not End.UNTIL:
             _tell(script.waiting)
-        return explain.at_end(end, code)
+        code = explain.at_end(end, code)
+        if checked is not None:
+            checked.save()
+            checked.print(sys.stderr)
+        return code
 
 
 def save_at(session: Session, args: argparse.Namespace) -> Saving:
