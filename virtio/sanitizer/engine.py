@@ -14,7 +14,7 @@ from virtio.sanitizer.chapters import CHAPTERS
 from virtio.sanitizer.drawing import draw
 from virtio.sanitizer.findings import Finding, Findings
 from virtio.sanitizer.slot import Slot
-from virtio.sanitizer.table import ADVICE, DEVICE, rules
+from virtio.sanitizer.table import ADVICE, DEVICE, find, rule_of
 
 PREFIX = "virtio"
 """Slots are called `virtio0` (nothing in it) or `virtio0-rng`."""
@@ -96,7 +96,6 @@ class Sanitizer:
     ) -> None:
         self.findings = Findings()
         self.on_finding = on_finding
-        self._rules = rules()
         self._advice, self._strict = advice, strict
         self._site = site
         self._watches: dict[str, Watch] = {}
@@ -104,7 +103,7 @@ class Sanitizer:
 
     def wanted(self, name: str) -> bool:
         """Whether findings of this rule are reported."""
-        rule = self._rules[name]
+        rule = rule_of(name)
         return (self._advice or rule.severity != ADVICE) and (self._strict or not rule.strict)
 
     def __call__(self, event: Event) -> None:
@@ -114,7 +113,7 @@ class Sanitizer:
         if watch is None:
             watch = self._watches[event.source] = Watch(event.source, self._board, self.wanted)
         if isinstance(event, SpecViolation):
-            rule = self._rules.get(event.rule)
+            rule = find(event.rule)
             if rule is not None and rule.by == DEVICE and self.wanted(event.rule):
                 self._found(watch, event.rule, event.message, event)
             self._ask(watch, watch.keys(event), event)
@@ -161,7 +160,7 @@ class Sanitizer:
         place = (name, event.source, event.pc)
         if self.findings.again(place):
             return
-        rule = self._rules[name]
+        rule = rule_of(name)
         finding = Finding(
             rule, event.source, message, event.seq, event.time, event.pc, *self._site(event),
             history=watch.slot.history.lines(event, self._site),

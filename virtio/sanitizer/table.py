@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 CHAPTERS = (
@@ -59,11 +59,27 @@ class Rule:
 
 
 @cache
+def chapter(name: str) -> dict[str, Rule]:
+    """The rules of the file `name`, by their id."""
+    records = json.loads((files("virtio.sanitizer") / "rules" / f"{name}.json").read_text(encoding="utf-8"))
+    return {r["id"]: Rule(**r | {"refused_by": tuple(r.get("refused_by", ()))}) for r in records}
+
+
+@lru_cache(maxsize=4096)
+def find(rule: str) -> Rule | None:
+    """The rule of this id; reads no more files than it has to, for a quick start."""
+    return next((found for name in CHAPTERS if (found := chapter(name).get(rule)) is not None), None)
+
+
+def rule_of(name: str) -> Rule:
+    """The rule of an id that is in the table."""
+    found = find(name)
+    if found is None:
+        raise KeyError(name)
+    return found
+
+
+@cache
 def rules() -> dict[str, Rule]:
     """Every rule, by its id, in the order of the specification."""
-    found: dict[str, Rule] = {}
-    for name in CHAPTERS:
-        records = json.loads((files("virtio.sanitizer") / "rules" / f"{name}.json").read_text(encoding="utf-8"))
-        for record in records:
-            found[record["id"]] = Rule(**record | {"refused_by": tuple(record.get("refused_by", ()))})
-    return found
+    return {rule.id: rule for name in CHAPTERS for rule in chapter(name).values()}
