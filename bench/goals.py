@@ -30,6 +30,7 @@ READS_64K = "64 MiB by dd bs=64k"
 READS_4K = "512 reads of 4 KiB"
 PURE = "start to user space, pure Python"
 TRACED = "start to VirtIO modules, --trace=FILE"
+CHECKED = "start to VirtIO modules, --check=report"
 READ = "MMIO read, idle device"
 WRITE = "MMIO write, idle device"
 MEMORY = "memory beyond guest RAM"
@@ -57,6 +58,7 @@ GOALS = {
         "themselves, and code twice as long to translate and run; Python is 8 %. Nothing in Python can change that.",
     ),
     TRACED: Goal(1.3, "an access costs 3 µs more, and Linux makes only some thousand of them to VirtIO slots."),
+    CHECKED: Goal(1.3, "the trace makes an event of each access and what follows from it, and each asks some rules."),
     READ: Goal(0.5, "the engine's call into Python, as with an empty callback.", "µs"),
     WRITE: Goal(0.5, "the engine's call into Python, as with an empty callback, and keeping the selector.", "µs"),
     MEMORY: Goal(

@@ -15,6 +15,8 @@ from emu import native
 
 REPETITIONS = 3
 OURS, THEIRS, PURE, TRACED = "virtscope", "QEMU", "virtscope, pure Python", "virtscope, traced"
+CHECKED = "virtscope, checked"
+ALONE = "--check=off"
 SMALL_OURS, SMALL_THEIRS = "small Linux, virtscope", "small Linux, QEMU"
 USER_SPACE = "@@userspace"
 PARTS = {
@@ -31,6 +33,10 @@ PARTS = {
 }
 """What the script is made of: the markers before and after; an empty one is the start or the end of the process."""
 WHOLE = ("", "")
+BOOT = ("", "@@bench pattern")
+"""Until the disk is used: its driver and the others are there."""
+BASES = {TRACED: "untraced", CHECKED: "unchecked"}
+"""What the time of our own that another of ours is compared to is called."""
 ROWS = (
     (goals.USER_SPACE, OURS, THEIRS, PARTS[goals.USER_SPACE]),
     (goals.SCRIPT, OURS, THEIRS, WHOLE),
@@ -40,7 +46,8 @@ ROWS = (
     (goals.READS_64K, OURS, THEIRS, PARTS[goals.READS_64K]),
     (goals.READS_4K, OURS, THEIRS, PARTS[goals.READS_4K]),
     (goals.PURE, PURE, THEIRS, PARTS[goals.USER_SPACE]),
-    (goals.TRACED, TRACED, OURS, ("", "@@bench pattern")),
+    (goals.TRACED, TRACED, OURS, BOOT),
+    (goals.CHECKED, CHECKED, OURS, BOOT),
 )
 """The goal, whose time it is, to what it is compared, and the span of both."""
 ACCESS = {goals.READ: "read InterruptStatus", goals.WRITE: "write QueueSel"}
@@ -75,15 +82,16 @@ def cases_for(folder: Path, runs: Runs, watch: MemoryWatch, notes: list[str]) ->
 
     if guest := guests.linux(folder):
         trace = f"--trace={folder / 'trace.jsonl'}"
-        add(OURS, lambda: guests.checked(run(guest.virtscope(), watch=watch)))
+        add(OURS, lambda: guests.checked(run(guest.virtscope(ALONE), watch=watch)))
         if not missing:
             add(THEIRS, lambda: guests.checked(run(guest.qemu())))
-        add(TRACED, lambda: guests.checked(run(guest.virtscope(trace))))
-        add(PURE, lambda: run(guest.virtscope(), until=USER_SPACE, environment={"VIRTSCOPE_NATIVE": "0"}))
+        add(TRACED, lambda: guests.checked(run(guest.virtscope(ALONE, trace))))
+        add(CHECKED, lambda: guests.checked(run(guest.virtscope("--check=report"))))
+        add(PURE, lambda: run(guest.virtscope(ALONE), until=USER_SPACE, environment={"VIRTSCOPE_NATIVE": "0"}))
     else:
         notes.append("Linux 6.12 skipped: it is not in the cache (virtscope get linux).")
     if small := guests.small_linux(folder):
-        add(SMALL_OURS, lambda: run(small.virtscope()))
+        add(SMALL_OURS, lambda: run(small.virtscope(ALONE)))
         if not missing:
             add(SMALL_THEIRS, lambda: run(small.qemu()))
     else:
@@ -107,8 +115,7 @@ def compared(wall: Samples, cpu: Samples, name: str, base: str) -> tuple[str, ..
     """The columns `to`, `ratio` and `CPU`; empty where there is no `base`."""
     if base not in wall:
         return "", "", ""
-    title = "untraced" if base == OURS else "QEMU"
-    return f"{title} {median(wall, base):.2f} s", ratio(wall, name, base), ratio(cpu, name, base)
+    return f"{BASES.get(name, 'QEMU')} {median(wall, base):.2f} s", ratio(wall, name, base), ratio(cpu, name, base)
 
 
 def goal_rows(section: Section, runs: Runs, accesses: Samples, beyond: list[float]) -> None:
@@ -131,13 +138,14 @@ def goal_rows(section: Section, runs: Runs, accesses: Samples, beyond: list[floa
 
 
 def part_rows(section: Section, runs: Runs) -> None:
-    """What the rest of the script's time is made of, and what a trace adds to all of it."""
+    """What the rest of the script's time is made of, and what a trace and the sanitizer add to all of it."""
     for what, span in PARTS.items():
         if what not in GOALS:
             wall, cpu = spans(runs, span, OURS, THEIRS)
             section.add(f"  script: {what}", f"{median(wall, OURS):.2f} s", *compared(wall, cpu, OURS, THEIRS))
-    wall, cpu = spans(runs, WHOLE, TRACED, OURS)
-    section.add("  script: all of it, traced", f"{median(wall, TRACED):.2f} s", *compared(wall, cpu, TRACED, OURS))
+    for name, how in ((TRACED, "traced"), (CHECKED, "checked")):
+        wall, cpu = spans(runs, WHOLE, name, OURS)
+        section.add(f"  script: all of it, {how}", f"{median(wall, name):.2f} s", *compared(wall, cpu, name, OURS))
 
 
 def measure() -> Section:
@@ -155,6 +163,7 @@ def measure() -> Section:
     section.notes += [
         f"QEMU: {' '.join(qemu.COMMAND[1:9])}, with its OpenSBI. Ours: --bios builtin. The same kernel, "
         "initial RAM disk, disk and devices. Wall time from the process's start; a line counts when it arrives here.",
+        "Ours runs with --check=off, but where the row says otherwise.",
         "CPU: the ratio of processor time, all threads; the one to look at where other work slows the machine.",
         "Memory: the most that was resident (VmHWM) less what is resident of guest RAM, at the end of the script.",
         f"Medians of {REPETITIONS}; load at the start {load:.1f} with {os.cpu_count()} processors.",

@@ -106,12 +106,13 @@ def test_goals_are_judged_by_the_median_of_the_ratios() -> None:
 def test_without_qemu_our_own_times_are_there_and_no_goal_is_judged_by_them() -> None:
     section = Section("Linux")
     done = script(*(1.0,) * len(linux.PARTS))
-    runs = {linux.OURS: [done], linux.TRACED: [done]}
+    runs = {linux.OURS: [done], linux.TRACED: [done], linux.CHECKED: [done]}
     linux.goal_rows(section, runs, {goals.READ: [400.0], goals.WRITE: [400.0]}, [])
     linux.part_rows(section, runs)
     rows = {row.name: (row.figure, *row.ratios) for row in section.rows}
     assert rows[goals.USER_SPACE] == ("1.00 s", "", "", "", "1.0x", "")
     assert rows[goals.TRACED] == ("2.00 s", "untraced 2.00 s", "1.00x", "1.00x", "1.3x", "met")
+    assert rows[goals.CHECKED] == ("2.00 s", "unchecked 2.00 s", "1.00x", "1.00x", "1.3x", "met")
     assert rows["  script: power-off"] == ("1.00 s", "", "", "")
 
 
