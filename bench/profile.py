@@ -58,7 +58,7 @@ def main(options: list[str]) -> int:
         data = f"{folder}/perf.data"
         record = ["perf", "record", "-q", "-F", "999", "-k", "CLOCK_MONOTONIC", "-o", data, "--"]
         start = time.monotonic()
-        done = run([*record, *guest.virtscope(*options)])
+        done = run([*record, *guest.virtscope("--check=off", *options)])
         script = ["perf", "script", "-i", data, "-F", "time,ip,sym,dso"]
         text = subprocess.run(script, check=True, capture_output=True, text=True, errors="replace").stdout
     samples = parse(text, start)

@@ -73,7 +73,7 @@ class Hart:
         self.pace = self._make_pace(words)
         self.exceptions = Exceptions(self.core, ram, Csrs(self.core, time), self._flush_tlb, self.pace.fetch)
         self.counters = Counters(self.core, self.exceptions.csrs, lambda: self.instructions, uclib)
-        self._running = self._stop_requested = self._entered = False
+        self._running = self._stop_requested = self._halted = self._entered = False
         self._fetch_fault = -1
         self._fault: tuple[Cause, int, int] | None = None
         self._failure: BaseException | None = None
@@ -194,7 +194,7 @@ class Hart:
                 self.pace.skip()
         if error is not None and not self._entered:
             raise error
-        return error is None and not at_limit and not self._entered
+        return error is None and not at_limit and not self._entered and not self._halted
 
     def _fail(self, error: BaseException) -> int:
         """Nothing may leave a callback: keep the first exception for `run` to raise."""
@@ -208,6 +208,13 @@ class Hart:
         self._stop_requested = True
         if self._running:
             self.pace.stop()
+
+    def halt(self) -> None:
+        """From a device's callback: nothing behind this access is executed, ever. After `stop` its block may be."""
+        self._halted = True
+        self.stop()
+        if self._running:
+            self.uc.emu_stop()
 
     # interrupts
 

@@ -157,6 +157,25 @@ def test_an_interrupt_or_a_stop_inside_an_access_does_not_repeat_it(xlen: int, p
 
 
 @XLEN
+@pytest.mark.parametrize("first", ["sw t1, 0(t0)", "lw t1, 0(t0)"])
+def test_after_a_halt_inside_an_access_nothing_is_executed(xlen: int, first: str) -> None:
+    guest = Guest(f"li t0, 0x10000000\nnop\n{first}\naddi s1, s1, 1\nsw s1, 4(t0)\nloop: addi s1, s1, 1\nj loop", xlen)
+    accesses: list[int] = []
+
+    def load(offset: int, width: int) -> int:
+        store(offset, width, 0)
+        return 0
+
+    def store(offset: int, width: int, value: int) -> None:
+        accesses.append(offset)
+        guest.hart.halt()
+
+    guest.device(load, store)
+    assert guest.run() is Stop.LIMIT
+    assert (accesses, guest.hart.core.x[9]) == ([0], 0)
+
+
+@XLEN
 @pytest.mark.parametrize("width", [1, 2, 4, 8])
 def test_an_access_of_every_width_reaches_the_device_whole(xlen: int, width: int) -> None:
     if width == 8 and xlen == 32:

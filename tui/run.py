@@ -96,7 +96,11 @@ def run(args: argparse.Namespace, *, why: bool = False) -> int:
             ended.append(code)
             machine.hart.stop()
 
-        checked = watch(args, session, files_of(args), lambda: finish(VIOLATED))
+        def violated() -> None:
+            ended.append(VIOLATED)
+            machine.hart.halt()
+
+        checked = watch(args, session, files_of(args), violated)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             stack.callback(signal.signal, number, signal.signal(number, _on_signal(finish)))
         typist = Typist(machine, keys=interactive)

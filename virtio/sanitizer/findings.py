@@ -42,9 +42,10 @@ class Finding:
         rule = self.rule
         return {
             "rule": rule.id, "level": rule.level, "severity": rule.severity, "section": rule.section,
-            "message": self.message, "device": self.source, "count": self.count, "seq": self.seq, "time": self.time,
-            "pc": self.pc, "where": self.where, "insn": self.insn, "file": self.file, "hint": rule.hint,
-            "refused_by": list(rule.refused_by), "history": list(self.history), "queue": list(self.queue),
+            "section13": rule.section13, "section12": rule.section12, "message": self.message, "device": self.source,
+            "count": self.count, "seq": self.seq, "time": self.time, "pc": self.pc, "where": self.where,
+            "insn": self.insn, "file": self.file, "hint": rule.hint, "refused_by": list(rule.refused_by),
+            "history": list(self.history), "queue": list(self.queue),
         }  # fmt: skip
 
 
