@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from emu.errors import InputError
-from emu.recording import read_recording
+from emu.recording import Header, read_recording
 from emu.trace import Event, Site
 from tui.baseline import Baseline, read_baseline, text_of
 from tui.session import Session
@@ -144,15 +144,16 @@ def watch(
 def check_recording(args: argparse.Namespace) -> int:
     """`virtscope check FILE.jsonl`; a broken line ends it with InputError, after what was whole was judged."""
     check = Check(args, [args.recording])
-    events = 0
+    lines = events = 0
     broken: InputError | None = None
     try:
         for event in read_recording(args.recording):
             check.observe(event)
-            events += 1
+            lines += 1
+            events += not isinstance(event, Header)
     except InputError as error:
         broken = error
-    if not events:
+    if not lines:
         raise broken or InputError(f"{args.recording}: the file is empty")
     check.save()
     if args.json:
