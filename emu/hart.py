@@ -157,13 +157,11 @@ class Hart:
 
     def run(self, limit: int) -> Stop:
         """Execute at most `limit` instructions. Comes back early for WFI and after `stop()`."""
-        end = self.instructions + limit
-        while self.instructions < end and not self._stop_requested:
-            if self._run_once(end - self.instructions):
-                self._stop_requested = False
-                return Stop.WAITING
+        end, waiting = self.instructions + limit, False
+        while not waiting and self.instructions < end and not self._stop_requested:
+            waiting = self._run_once(end - self.instructions)
         self._stop_requested = False
-        return Stop.LIMIT
+        return Stop.WAITING if waiting else Stop.LIMIT
 
     def _run_once(self, limit: int) -> bool:
         """Run until something stops the core; True if that was WFI."""
@@ -198,8 +196,7 @@ class Hart:
 
     def _fail(self, error: BaseException) -> int:
         """Nothing may leave a callback: keep the first exception for `run` to raise."""
-        if self._failure is None:
-            self._failure = error
+        self._failure = self._failure or error
         self.stop()
         return 0
 
@@ -215,8 +212,6 @@ class Hart:
         self.stop()
         if self._running:
             self.uc.emu_stop()
-
-    # interrupts
 
     def set_mip(self, bit: Irq, level: bool) -> None:
         """Drive one pending bit. The core takes the interrupt before its next block, wherever this is called."""
@@ -256,8 +251,6 @@ class Hart:
     def moves_eight_bytes(self) -> bool:
         """Whether the instruction being executed loads or stores eight bytes at once."""
         return is_wide(self.exceptions.fetch(self.core.pc.value))
-
-    # exceptions
 
     def _on_exception(self, uc: Any, cause: int, data: Any) -> None:
         pc = self.core.pc.value - 4 & (1 << self.xlen) - 1  # four bytes behind it, whatever its length

@@ -15,6 +15,7 @@ from tui.baseline import text_of
 from tui.check import Check, watch
 from tui.cli import build_parser
 from tui.guests import guest_path
+from tui.sites import Sites
 
 GUESTS = guest_path("rng-rv64").parent
 MUSEUM = guest_path("museum/status-clears-bits-rv64")
@@ -43,7 +44,8 @@ def test_a_recording_gives_the_findings_of_the_run(name: str, tmp_path: Path) ->
     disk.write_bytes(bytes(65536))
     guest = Guest(name, "rng", f"blk,file={disk}", "console")
     path = tmp_path / "r.jsonl"
-    recorder = Recorder(open(path, "w"), Header("machine", 1, 64, name), guest.session.sites)  # noqa: SIM115  (the recorder closes it)
+    sites = Sites(guest.machine.hart, guest.session.boot)
+    recorder = Recorder(open(path, "w"), Header("machine", 1, 64, name), sites)  # noqa: SIM115  (the recorder closes it)
     guest.machine.trace.subscribe(recorder)
     options = ["--advice", "--pedantic"]
     live = watch(build_parser().parse_args(["run", name, *options]), guest.session, [], list)

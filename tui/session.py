@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from emu.boot import Boot, BootConfig, guess_xlen, prepare
 from emu.entropy import SeededEntropy
@@ -55,20 +56,18 @@ class SessionConfig:
 
 @dataclass
 class Session:
-    """A machine that is ready to run, and what is in its slots. `files` are what its devices have open.
-
-    `sites` is asked about the instructions that make events.
-    """
+    """A machine that is ready to run, and what is in its slots. `files` are what its devices have open."""
 
     machine: Machine
     boot: Boot
     transports: list[MmioTransport]
     files: ExitStack = field(default_factory=ExitStack)
     seed: int | None = None
-    sites: Sites = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.sites = Sites(self.machine.hart, self.boot)
+    @cached_property
+    def sites(self) -> Sites:
+        """What is known of the instructions that make events."""
+        return Sites(self.machine.hart, self.boot)
 
     @property
     def device_names(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from emu.trace import Event, Trace
 from emu.until import Until
 from tui.named import fill_in
 from tui.session import Session, SessionConfig, open_session, parse_ram
-from virtio.events import SpecViolation
+from virtio.events import SpecViolation, said_before
 
 SECONDS = 30.0
 
@@ -63,10 +63,10 @@ class Guest(Session):
 
     def report(self, most: int = 20) -> str:
         """For a person whose test failed: where the guest is, its last output, the last events, rules it broke."""
-        from tui.format import event_parts, render, said_before  # noqa: PLC0415  (rich takes 60 ms)
+        from tui.format import event_parts, render  # noqa: PLC0415  (rich takes 60 ms)
 
         shown = [event for event in self.events if not said_before(event)]
-        events = [render(event_parts(event, self.boot.where(event.pc)), None) for event in shown[-most:]]
+        events = [render(event_parts(event, self.sites.where(event.pc)), None) for event in shown[-most:]]
         output, broken = self.output.splitlines(), [event.text for event in self.violations]
         ended = "" if self.exit_code is None else f", ended with code {self.exit_code}"
         parts = [
