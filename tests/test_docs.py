@@ -30,7 +30,10 @@ FIRMWARE = Path("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin")
 UBOOT = Path("/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin")
 ENTROPY = re.compile(r"(16 bytes:)( [0-9a-f]{2}){16}")
 FOLDERS = ("emu", "virtio", "tui", "guests", "tests", "docs", "bench", ".ci")
-TO_BE_MADE = {"virtio/devices/NAME.py", "virtio/drivers/NAME.py", "tests/test_virtio_NAME.py", "guests/bin/*.elf"}
+TO_BE_MADE = {
+    "virtio/devices/NAME.py", "virtio/drivers/NAME.py", "tests/test_virtio_NAME.py", "guests/bin/*.elf",
+    "virtio/sanitizer/rules/CHAPTER.json",
+}  # fmt: skip
 
 
 def blocks(kind: str, text: str = README) -> list[str]:
@@ -96,6 +99,14 @@ def test_the_transcript_of_why_is_a_real_run() -> None:
     is_in_order(wanted, printed("why", "guests/bin/museum/no-ack-rv64.elf", "--device", "rng"))
 
 
+def test_the_transcript_of_the_check_is_a_real_run_that_is_stopped() -> None:
+    wanted = shown("check")
+    assert wanted[-1].startswith("virtscope: 1 invariant; first: ")
+    command = ("run", "guests/bin/museum/queue-size-3-rv64.elf", "--device", "rng", "--check=strict")
+    is_in_order(wanted, printed(*command))
+    assert not any("the device refuses" in line for line in printed(*command))
+
+
 def test_the_picture_shows_lines_of_a_real_run() -> None:
     svg = (ROOT / "docs" / "trace.svg").read_text(encoding="utf-8")
     texts = re.findall(r'<text class="virtscope-r\d+" x="[^"]*" y="[^"]*"[^>]*>(.*?)</text>', svg)
@@ -158,8 +169,8 @@ def test_the_readme_has_every_option_of_run_and_no_other() -> None:
 @pytest.mark.parametrize("document", [*DOCUMENTS, "Makefile"])
 def test_every_virtscope_command_in_a_document_is_accepted(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8").replace("\\\n", " ")
-    before = r"(?:^ +|\$ |`|^\t\$\(BIN\)/)(?:\.venv/bin/)?"
-    commands = re.findall(before + r"virtscope ((?:run|why|get|show|demo|errors)\b[^`\n>]*)", text, re.MULTILINE)
+    before = r"(?:^ +|\$ |`|^\t\$\(BIN\)/)(?:\.venv/bin/)?virtscope "
+    commands = re.findall(before + r"((?:run|why|check|rules|get|show|demo|errors)\b[^`\n>]*)", text, re.MULTILINE)
     for command in commands:
         words = command.split()
         if len(words) == 2 and words[0] == "run" and words[1].startswith("--"):

@@ -72,6 +72,18 @@ def test_blame_is_not_part_of_what_led_to_it() -> None:
     assert lines(at(4, access("w", "Status", 2)), at(4, blame)) == ["driver.c:34  W Status = 0x2"]
 
 
+def test_an_earlier_event_is_shown_where_it_was() -> None:
+    history = History()
+    events = [at(4, access("w", "Status", value)) for value in range(LENGTH + 5)]
+    for seq, event in enumerate(events):
+        event.seq = seq
+        history.add(event)
+    kept = history.lines(events[-1], site)
+    assert history.lines(events[-2], site) == kept
+    forgotten = history.lines(events[0], site)
+    assert forgotten == ("driver.c:34  W Status = 0x0", *kept[: LENGTH - 1])
+
+
 def test_only_the_last_ones_are_kept() -> None:
     many = [at(4, access("w", "Status", value)) for value in range(100)]
     shown = lines(*many)

@@ -168,7 +168,8 @@ def test_what_was_opened_is_closed_if_something_else_is_wrong(tmp_path: Path) ->
 def test_the_report_of_a_guest_that_did_nothing_says_so(tmp_path: Path) -> None:
     guest: Guest = open_guest(program(tmp_path, "l: j l"))
     assert guest.report() == (
-        "at pc 0x80000000 [j 0]\nthe last of its output:\n  none\nthe last events:\n  none\nrules broken:\n  none"
+        "at pc 0x80000000 program.bin+0x0 [j 0]\nthe last of its output:\n  none\n"
+        "the last events:\n  none\nrules broken:\n  none"
     )
 
 

@@ -30,13 +30,16 @@ class History:
             self._times.append(1)
 
     def lines(self, last: Event, site: Callable[[Event], Site]) -> tuple[str, ...]:
-        """What happened, `last` included if it is not blame itself: `virtio.c:105  W QueueSize = 0x3  3 descriptors`.
+        """What happened up to `last`: `virtio.c:105  W QueueSize = 0x3  queue 0: 3 descriptors`, one a line.
 
-        What the device did has no place, and a dot.
+        `last` is there too, if it is not blame itself, and what is kept of later. What the device did has no place,
+        and a dot.
         """
         shown = list(zip(self._kept, self._times, strict=True))
-        if not isinstance(last, SpecViolation):
-            shown = [*shown, (last, 1)][-LENGTH:]
+        if not isinstance(last, SpecViolation) and all(event is not last for event in self._kept):
+            later = [number for number, event in enumerate(self._kept) if event.seq > last.seq]
+            shown.insert(later[0] if later else len(shown), (last, 1))
+        shown = shown[-LENGTH:] if shown[:1] != [(last, 1)] else shown[:LENGTH]
         placed = [(_place(event, site), _phrase(event, times)) for event, times in shown]
         width = min(PLACE_WIDTH, max((len(place) for place, _ in placed), default=0))
         return tuple(f"{place:<{width}}  {phrase}" for place, phrase in placed)
