@@ -70,8 +70,8 @@ class Check:
         """How many of the findings the baseline has."""
         return len(self._sanitizer.findings) - len(self.new)
 
-    def save(self) -> None:
-        """Write the new findings to `--findings`."""
+    def finish(self) -> None:
+        """There are no more events: write the new findings to `--findings`."""
         if self._file is None:
             return
         if self._path.endswith(SARIF):
@@ -155,7 +155,7 @@ def check_recording(args: argparse.Namespace) -> int:
         broken = error
     if not lines:
         raise broken or InputError(f"{args.recording}: the file is empty")
-    check.save()
+    check.finish()
     if args.json:
         sys.stdout.write(text_of(check.new, check.dropped))
     elif check.new:

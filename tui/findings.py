@@ -49,7 +49,7 @@ def explain(finding: Finding, width: int = WIDTH) -> Iterator[Line]:
         indent = len(parts[0][0]) if len(parts) > 1 else text.find("·") + 2
         yield from _labelled("" if number else "before", parts, width, min(indent, width // 2))
     for number, text in enumerate(finding.queue):
-        yield [(f"  {'' if number else 'queue':<{LABEL}}", "dim"), (_cropped(text, width - LABEL - 2), "")]
+        yield from _labelled("" if number else "queue", [(text, "")], width, 4)
     if rule.hint:
         yield from _labelled("hint", [(rule.hint, "green")], width)
     for number, who in enumerate(rule.refused_by):

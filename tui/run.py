@@ -139,9 +139,9 @@ def run(args: argparse.Namespace, *, why: bool = False) -> int:
             _tell(script.waiting)
         code = explain.at_end(end, code)
         if checked is not None:
-            checked.save()
+            checked.finish()
             checked.print(sys.stderr)
-        return code
+        return VIOLATED if VIOLATED in ended else code
 
 
 def save_at(session: Session, args: argparse.Namespace) -> Saving:
