@@ -25,7 +25,10 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 @dataclass(slots=True)
 class Header(Event):
-    """The first line: the format's `version`, and the machine (`devices` by slot, empty strings for empty slots)."""
+    """The first line: the format's `version`, and the machine (`devices` by slot, empty strings for empty slots).
+
+    `resumed`: it went on from a checkpoint, so the first events are not the machine's first.
+    """
 
     kind: ClassVar[str] = "header"
 
@@ -33,6 +36,7 @@ class Header(Event):
     xlen: int
     image: str
     devices: tuple[str, ...] = ()
+    resumed: bool = False
 
     @property
     def text(self) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
 from emu.errors import InputError
+from emu.machine import ENDLESS
 from emu.recording import Header, read_recording
 from emu.trace import Event, Site
 from tui.baseline import Baseline, read_baseline, text_of
+from tui.outputs import create
 from tui.session import Session
 from virtio.sanitizer.engine import Sanitizer
 from virtio.sanitizer.findings import Finding
@@ -33,7 +34,8 @@ def recorded(event: Event) -> Site:
 class Check:
     """A sanitizer with the options `advice`, `pedantic`, `findings` and `baseline` of `args`; call it with every event.
 
-    `inputs` are files that may not be written over; `on_new(finding)` hears of each finding that is not known.
+    `inputs` are files that may not be written over; `on_new(check, finding)` hears of each finding that is not known.
+    `stopped`: a finding ended the run.
     Raises InputError for a file that cannot be used, before anything runs.
     """
 
@@ -42,18 +44,30 @@ class Check:
         args: argparse.Namespace,
         inputs: Sequence[str],
         site: Callable[[Event], Site] = recorded,
-        on_new: Callable[[Finding], object] = lambda finding: None,
+        on_new: Callable[[Check, Finding], object] = lambda check, finding: None,
+        resumed: bool = False,
     ) -> None:
         self._baseline = read_baseline(args.baseline) if args.baseline else Baseline()
         self._path = args.findings or ""
         self._file = open_findings(self._path, [*inputs, *([args.baseline] if args.baseline else [])])
         self._on_new = on_new
+        self.stopped = False
         self._sanitizer = Sanitizer(self._found, advice=args.advice, strict=args.pedantic, site=site)
         self.observe: Callable[[Event], None] = self._sanitizer
+        self.resumed = resumed
 
     def _found(self, finding: Finding) -> None:
         if finding not in self._baseline:
-            self._on_new(finding)
+            self._on_new(self, finding)
+
+    @property
+    def resumed(self) -> bool:
+        """What came before the first event is not known."""
+        return self._sanitizer.resumed
+
+    @resumed.setter
+    def resumed(self, resumed: bool) -> None:
+        self._sanitizer.resumed = resumed
 
     @property
     def new(self) -> list[Finding]:
@@ -71,7 +85,8 @@ class Check:
         return len(self._sanitizer.findings) - len(self.new)
 
     def finish(self) -> None:
-        """There are no more events: write the new findings to `--findings`."""
+        """There are no more events: judge what could not be judged before, and write the new findings."""
+        self._sanitizer.finish()
         if self._file is None:
             return
         if self._path.endswith(SARIF):
@@ -85,6 +100,12 @@ class Check:
                 stream.write(text)
         except OSError as error:
             raise InputError(f"{self._path}: {error.strerror or error}") from None
+
+    def conclude(self, code: int) -> int:
+        """At the end of a run that would end with `code`: write, tell, and return the exit code."""
+        self.finish()
+        self.print(sys.stderr)
+        return VIOLATED if self.stopped else code
 
     def print(self, stream: TextIO) -> None:
         """What a person reads: the findings and the line that sums them up; nothing if there are none."""
@@ -108,29 +129,27 @@ def open_findings(path: str, inputs: Sequence[str]) -> TextIO | None:
         return None
     if not path.endswith((JSON, SARIF)):
         raise InputError(f"--findings {path}: the name ends in neither {JSON} nor {SARIF}")
-    for other in inputs:
-        if os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other):
-            raise InputError(f"{path}: --findings would overwrite {other}, which this run reads")
-    try:
-        return open(path, "w", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
+    return create(path, "--findings", inputs)
 
 
 def watch(
     args: argparse.Namespace, session: Session, inputs: Sequence[str], stop: Callable[[], object]
 ) -> Check | None:
-    """The check of a run, subscribed to its trace; with `--check=strict` the first violation or invariant stops it."""
+    """The check of a run, subscribed to its trace; with `--check=strict` the first violation or invariant halts it."""
     if args.check == OFF:
         if args.findings or args.baseline:
             raise InputError(f"--{'findings' if args.findings else 'baseline'} needs --check=report or strict")
         return None
 
-    def found(finding: Finding) -> None:
+    def found(check: Check, finding: Finding) -> None:
         if args.check == STRICT and finding.rule.severity != ADVICE:
+            check.stopped = True
+            session.machine.hart.halt()
+            session.machine.between_slices = lambda: ENDLESS  # nothing can be saved inside an access
             stop()
 
-    check = Check(args, inputs, lambda event: session.sites(event.pc), found)
+    inputs = [*inputs, *filter(None, (args.trace, args.save_at and args.save_at[1]))]
+    check = Check(args, inputs, lambda event: session.sites(event.pc), found, session.resumed)
     visit, observe = session.sites.visit, check.observe
 
     def subscriber(event: Event) -> None:
@@ -148,9 +167,12 @@ def check_recording(args: argparse.Namespace) -> int:
     broken: InputError | None = None
     try:
         for event in read_recording(args.recording):
-            check.observe(event)
             lines += 1
-            events += not isinstance(event, Header)
+            if isinstance(event, Header):
+                check.resumed = event.resumed
+            else:
+                check.observe(event)
+                events += 1
     except InputError as error:
         broken = error
     if not lines:

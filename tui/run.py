@@ -20,6 +20,7 @@ from emu.machine import End
 from emu.recording import Header, Recorder
 from tui.check import VIOLATED, watch
 from tui.explain import Explain
+from tui.outputs import create, spare
 from tui.session import Session, SessionConfig, open_session, parse_ram
 from tui.streams import one_line
 from tui.terminal import Terminal, write_all
@@ -80,27 +81,19 @@ def run(args: argparse.Namespace, *, why: bool = False) -> int:
     session = open_session(session_config(args, interactive))
     machine = session.machine
     if args.dump_dtb:
-        try:
-            Path(args.dump_dtb).write_bytes(session.boot.dtb)
-        except OSError as error:
-            raise InputError(f"{args.dump_dtb}: {error.strerror}") from None
-        return 0
+        return dump_dtb(session, args.dump_dtb)
     with ExitStack() as stack:
         stack.callback(session.close)
         subscribe(session, args.trace, files_of(args), stack)
         saving = save_at(session, args) if args.save_at else None
-        explain = Explain(session, always=why)
         ended: list[int] = []
+        checked = watch(args, session, files_of(args), lambda: ended.append(VIOLATED))
+        explain = Explain(session, always=why)
 
         def finish(code: int) -> None:
             ended.append(code)
             machine.hart.stop()
 
-        def violated() -> None:
-            ended.append(VIOLATED)
-            machine.hart.halt()
-
-        checked = watch(args, session, files_of(args), violated)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             stack.callback(signal.signal, number, signal.signal(number, _on_signal(finish)))
         typist = Typist(machine, keys=interactive)
@@ -138,10 +131,16 @@ def run(args: argparse.Namespace, *, why: bool = False) -> int:
         if script is not None and script.waiting and end is not End.UNTIL:
             _tell(script.waiting)
         code = explain.at_end(end, code)
-        if checked is not None:
-            checked.finish()
-            checked.print(sys.stderr)
-        return VIOLATED if VIOLATED in ended else code
+        return code if checked is None else checked.conclude(code)
+
+
+def dump_dtb(session: Session, path: str) -> int:
+    """Write the device tree to a file; returns the exit code."""
+    try:
+        Path(path).write_bytes(session.boot.dtb)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    return 0
 
 
 def save_at(session: Session, args: argparse.Namespace) -> Saving:
@@ -182,13 +181,6 @@ def files_of(args: argparse.Namespace) -> list[str]:
     return [path for path in (*given, *named) if path]
 
 
-def spare(target: str, option: str, inputs: list[str]) -> None:
-    """Raises InputError if `option` would write over one of `inputs`."""
-    for path in inputs:
-        if os.path.exists(target) and os.path.exists(path) and os.path.samefile(target, path):
-            raise InputError(f"{target}: {option} would overwrite {path}, which this run reads")
-
-
 def subscribe(session: Session, target: str | None, inputs: list[str], stack: ExitStack) -> None:
     """`--trace` prints on standard error, `--trace=FILE` records; never over one of `inputs`."""
     machine, boot = session.machine, session.boot
@@ -199,13 +191,10 @@ def subscribe(session: Session, target: str | None, inputs: list[str], stack: Ex
 
         machine.trace.subscribe(Printer(sys.stderr, session.sites.where, machine.uart.flush))
         return
-    spare(target, "--trace", inputs)
-    try:
-        stream = open(target, "w", encoding="utf-8", buffering=1 << 20)  # noqa: SIM115  (the recorder closes it)
-    except OSError as error:
-        raise InputError(f"{target}: {error.strerror}") from None
+    stream = create(target, "--trace", inputs)
     image = os.path.basename(boot.images[0].path) if boot.images else ""
-    recorder = Recorder(stream, Header("machine", 1, machine.config.xlen, image, session.device_names), session.sites)
+    header = Header("machine", 1, machine.config.xlen, image, session.device_names, session.resumed)
+    recorder = Recorder(stream, header, session.sites)
     machine.trace.subscribe(recorder)
     stack.callback(recorder.close)
 

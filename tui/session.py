@@ -56,13 +56,17 @@ class SessionConfig:
 
 @dataclass
 class Session:
-    """A machine that is ready to run, and what is in its slots. `files` are what its devices have open."""
+    """A machine that is ready to run, and what is in its slots. `files` are what its devices have open.
+
+    `resumed`: it goes on from a checkpoint.
+    """
 
     machine: Machine
     boot: Boot
     transports: list[MmioTransport]
     files: ExitStack = field(default_factory=ExitStack)
     seed: int | None = None
+    resumed: bool = False
 
     @cached_property
     def sites(self) -> Sites:
@@ -142,7 +146,7 @@ def _open(config: SessionConfig, files: ExitStack) -> Session:
         boot.restart()
 
     machine.on_reset(restart)
-    return Session(machine, boot, transports, files, config.seed)
+    return Session(machine, boot, transports, files, config.seed, saved is not None)
 
 
 def mount(machine: Machine, slot: int, device: Device | None) -> MmioTransport:

@@ -32,9 +32,13 @@ class Asked(NamedTuple):
 
 
 class Watch:
-    """One device: its state, its chapters, and which of their methods an event concerns."""
+    """One device: its state, its chapters, and which of their methods an event concerns.
 
-    def __init__(self, source: str, board: dict[str, Slot], wanted: Callable[[str], bool]) -> None:
+    `asks`: its rules are asked; not before a reset, where what came before the first event is not known.
+    """
+
+    def __init__(self, source: str, board: dict[str, Slot], wanted: Callable[[str], bool], asks: bool) -> None:
+        self.asks = asks
         self.slot = Slot(source, board)
         self.chapters: list[Chapter] = [make(self.slot) for make in CHAPTERS]
         self.asked: dict[Key, list[Asked]] = {}
@@ -84,6 +88,8 @@ class Sanitizer:
 
     `advice`: report SHOULD rules too. `strict`: report what only a strict profile does. `site(event)` is what
     is known of the instruction at an event's pc, from whoever knows the image; a recording has it already.
+    `resumed`: the first event is not the machine's first (a checkpoint): what the models judge is reported, the rest
+    from a device's next reset on.
     """
 
     def __init__(
@@ -96,6 +102,7 @@ class Sanitizer:
     ) -> None:
         self.findings = Findings()
         self.on_finding = on_finding
+        self.resumed = False
         self._advice, self._strict = advice, strict
         self._site = site
         self._watches: dict[str, Watch] = {}
@@ -111,7 +118,7 @@ class Sanitizer:
             return
         watch = self._watches.get(event.source)
         if watch is None:
-            watch = self._watches[event.source] = Watch(event.source, self._board, self.wanted)
+            watch = self._watches[event.source] = Watch(event.source, self._board, self.wanted, not self.resumed)
         if isinstance(event, SpecViolation):
             rule = find(event.rule)
             if rule is not None and rule.by == DEVICE and self.wanted(event.rule):
@@ -136,13 +143,17 @@ class Sanitizer:
         for key in keys:
             for method in watch.told.get(key, ()):
                 method(event)
-        first_reset = keys[0] == RESET and not watch.slot.status and event.value == 0  # type: ignore[attr-defined]
-        if first_reset or (isinstance(event, StatusChanged) and event.new == 0):
+        asked_to = keys[0] == RESET and event.value == 0  # type: ignore[attr-defined]
+        done = isinstance(event, StatusChanged) and event.new == 0
+        watch.asks = watch.asks or asked_to or done
+        if done or (asked_to and not watch.slot.status):
             watch.reset()
             watch.slot.reset()
         watch.slot.follow(event)
 
     def _ask(self, watch: Watch, keys: tuple[Key, ...], event: Event) -> None:
+        if not watch.asks:
+            return
         for key in keys:
             for asked in watch.asked.get(key, ()):
                 answer = asked.judge(event)
