@@ -131,7 +131,7 @@ def run(args: argparse.Namespace, *, why: bool = False) -> int:
         if script is not None and script.waiting and end is not End.UNTIL:
             _tell(script.waiting)
         code = explain.at_end(end, code)
-        return code if checked is None else checked.conclude(code)
+    return code if checked is None else checked.conclude(code)
 
 
 def dump_dtb(session: Session, path: str) -> int:
