@@ -17,7 +17,9 @@ from emu.trace import Event, Trace
 from emu.until import Until
 from tui.named import fill_in
 from tui.session import Session, SessionConfig, open_session, parse_ram
-from virtio.events import SpecViolation, said_before
+from virtio.events import said_before
+from virtio.sanitizer.engine import Sanitizer
+from virtio.sanitizer.findings import Finding
 
 SECONDS = 30.0
 
@@ -31,6 +33,8 @@ class Guest(Session):
 
     name: str = ""
     events: list[Event] = field(default_factory=list)
+    _sanitizer: Sanitizer = field(default_factory=Sanitizer)
+    _finished: bool = False
 
     def run(self, timeout: float | None = SECONDS, until: Until = None) -> End:
         """Run until the guest ends, `until` has come (see `emu.until`), or `timeout` seconds of wall time."""
@@ -57,9 +61,16 @@ class Guest(Session):
         return self.machine.exit_code
 
     @property
-    def violations(self) -> list[SpecViolation]:
-        """The rules that the guest's drivers have broken, in order."""
-        return [event for event in self.events if isinstance(event, SpecViolation)]
+    def findings(self) -> list[Finding]:
+        """What the sanitizer found in the guest's drivers, in order: one a rule and place, advice left out."""
+        return list(self._sanitizer.findings)
+
+    def finish(self) -> list[Finding]:
+        """The run is over: `findings`, with what can only be judged at the end."""
+        if not self._finished:
+            self._finished = True
+            self._sanitizer.finish()
+        return self.findings
 
     def report(self, most: int = 20) -> str:
         """For a person whose test failed: where the guest is, its last output, the last events, rules it broke."""
@@ -67,7 +78,7 @@ class Guest(Session):
 
         shown = [event for event in self.events if not said_before(event)]
         events = [render(event_parts(event, self.sites.where(event.pc)), None) for event in shown[-most:]]
-        output, broken = self.output.splitlines(), [event.text for event in self.violations]
+        output, broken = self.output.splitlines(), [text_of(finding) for finding in self.finish()]
         ended = "" if self.exit_code is None else f", ended with code {self.exit_code}"
         parts = [
             f"at pc {self.whereabouts}{ended}",
@@ -82,6 +93,12 @@ class Guest(Session):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+
+
+def text_of(finding: Finding) -> str:
+    """A finding in a line."""
+    at = f" at {finding.where}" if finding.where else ""
+    return f"{finding.message} [{finding.rule.id}, {finding.rule.section}]{at}"
 
 
 def _last(lines: list[str], of: int) -> str:
@@ -128,6 +145,8 @@ def open_guest(
             boot, list(devices), parse_ram(ram), args.xlen, clock == "wall", semihosting=semihosting, seed=seed
         )
     )
-    guest = Guest(**vars(session), name=str(image or kernel or bios))
-    session.machine.trace.subscribe(guest.events.append)
+    sanitizer = Sanitizer(site=lambda event: session.sites(event.pc))
+    guest = Guest(**vars(session), name=str(image or kernel or bios), _sanitizer=sanitizer)
+    for subscriber in (guest.events.append, sanitizer):
+        session.machine.trace.subscribe(subscriber)
     return guest
