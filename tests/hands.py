@@ -29,7 +29,9 @@ AVAIL, USED = RAM_BASE + 0x100, RAM_BASE + 0x200
 class Hands:
     """A device (None: an empty slot) under a sanitizer. The slot is called as that of a device of `kind`."""
 
-    def __init__(self, device: Device | None, kind: str = "", slot: Callable[..., MmioTransport] = MmioTransport) -> None:
+    def __init__(
+        self, device: Device | None, kind: str = "", slot: Callable[..., MmioTransport] = MmioTransport
+    ) -> None:
         self.device = device
         kind = kind or (device.name if device is not None else "")
         self.p: Pair = pair(device, name=f"virtio0-{kind}" if kind else "virtio0", slot=slot)
