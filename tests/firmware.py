@@ -60,8 +60,8 @@ class UBoot:
 
     PROMPT = b"\r\n=> "
 
-    def __init__(self, boot: BootConfig, *devices: str, xlen: int = 64) -> None:
-        self.session = open_session(SessionConfig(boot, list(devices), xlen=xlen))
+    def __init__(self, boot: BootConfig, *devices: str, xlen: int = 64, probes: str = "") -> None:
+        self.session = open_session(SessionConfig(boot, list(devices), xlen=xlen, probes=probes))
         self.machine = self.session.machine
         self.console = self.machine.uart
         self.events: list[Event] = []

@@ -13,6 +13,7 @@ from emu.regs import Reg
 from emu.trace import event_from_json
 from virtio.device import Device
 from virtio.devices.rng import Rng
+from virtio.mmio import MmioTransport
 from virtio.queue_registers import AREAS
 from virtio.registers import CONFIG
 from virtio.registers import VirtioMmio as R
@@ -26,11 +27,14 @@ AVAIL, USED = RAM_BASE + 0x100, RAM_BASE + 0x200
 
 
 class Hands:
-    """A device under a sanitizer. The slot is called as that of a device of `kind`."""
+    """A device (None: an empty slot) under a sanitizer. The slot is called as that of a device of `kind`."""
 
-    def __init__(self, device: Device, kind: str = "") -> None:
+    def __init__(
+        self, device: Device | None, kind: str = "", slot: Callable[..., MmioTransport] = MmioTransport
+    ) -> None:
         self.device = device
-        self.p: Pair = pair(device, name=f"virtio0-{kind or device.name}")
+        kind = kind or (device.name if device is not None else "")
+        self.p: Pair = pair(device, name=f"virtio0-{kind}" if kind else "virtio0", slot=slot)
         self.sanitizer = Sanitizer(advice=True, strict=True)
         self.p.trace.subscribe(self.sanitizer)
 

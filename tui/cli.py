@@ -33,6 +33,18 @@ class Version(argparse.Action):
         parser.exit()
 
 
+class Probes(argparse.Action):
+    """Takes the text of `--probe`; `list` prints which there are, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: object, text: object, option: object = None) -> None:
+        if text == "list":
+            from virtio.probes import table  # noqa: PLC0415  (start-up)
+
+            print(table())
+            parser.exit()
+        setattr(namespace, self.dest, text)
+
+
 def number(text: str) -> int:
     """An address or number, decimal or 0x."""
     value = int(text, 0)
@@ -86,6 +98,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--trace", nargs="?", const="", metavar="FILE.jsonl",
         help="print every access to the VirtIO slots, or record it (--trace=FILE)")  # fmt: skip
     add("--trace-board", action="store_true", help="trace UART, PLIC, CLINT and the rest too")
+    add("--probe", action=Probes, metavar="NAME[,NAME...]|all|list",
+        help="have devices do what is rare, from --seed, and see how the driver takes it")  # fmt: skip
     add("--script", metavar="FILE", help="type what FILE says: lines of expect TEXT, send TEXT, after TIME")
     add("--timeout", type=seconds, metavar="S", help="end after S seconds with exit code 124 (why: 5)")
     add("--save-at", nargs=2, metavar=("WHEN", "FILE"),

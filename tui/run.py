@@ -58,7 +58,16 @@ def session_config(args: argparse.Namespace, interactive: bool) -> SessionConfig
         output=lambda data: write_all(1, data),
         tell=_ignore if args.trace == "" else _tell,  # the printed trace shows it by itself
         restore=args.restore or "",
+        probes=probes(args),
     )
+
+
+def probes(args: argparse.Namespace) -> str:
+    """The text of `--probe`; raises InputError if it goes with an option that it cannot go with."""
+    for option, value in (("--restore", args.restore), ("--save-at", args.save_at)):
+        if args.probe and value:
+            raise InputError(f"--probe {args.probe} with {option}: what a probe has done is no part of a checkpoint")
+    return args.probe or ""
 
 
 def _tell(line: str) -> None:

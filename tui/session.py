@@ -32,7 +32,8 @@ class SessionConfig:
 
     `seed`: what all randomness is made from; without it the host's own where time is the host's, else that of seed 0.
     `tell` gets a line about the machine that a person should see. `restore`: the checkpoint to go on from, empty for
-    none. What is None comes from it, or is 256 MiB, as the images say, and the virtual clock.
+    none. What is None comes from it, or is 256 MiB, as the images say, and the virtual clock. `probes` is the text of
+    `--probe`.
     """
 
     boot: BootConfig
@@ -46,6 +47,7 @@ class SessionConfig:
     tell: Callable[[str], object] = field(default=lambda line: None)
     seed: int | None = None
     restore: str = ""
+    probes: str = ""
 
     def entropy(self, label: str) -> Callable[[int], bytes]:
         """Random bytes for whoever `label` is."""
@@ -131,7 +133,7 @@ def _open(config: SessionConfig, files: ExitStack) -> Session:
     except (OSError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or "not enough memory"
         raise InputError(f"--ram {ram_size >> 20}M: this computer has no room for it: {reason}") from None
-    transports = [mount(machine, slot, devices.get(slot)) for slot in range(SLOTS)]
+    transports = [mount(machine, slot, devices.get(slot), config) for slot in range(SLOTS)]
     seeded = replace(config.boot, rng_seed=config.boot.rng_seed or config.entropy("rng-seed")(RNG_SEED_SIZE))
     boot = prepare(machine, seeded) if saved is None else resume(machine, None if no_images else seeded, saved)
 
@@ -149,9 +151,16 @@ def _open(config: SessionConfig, files: ExitStack) -> Session:
     return Session(machine, boot, transports, files, config.seed, saved is not None)
 
 
-def mount(machine: Machine, slot: int, device: Device | None) -> MmioTransport:
-    """Put a VirtIO device (None: nothing) into a slot of the machine."""
+def mount(machine: Machine, slot: int, device: Device | None, config: SessionConfig | None = None) -> MmioTransport:
+    """Put a VirtIO device (None: nothing) into a slot of the machine, under the probes that `config` names."""
     name = f"virtio{slot}" + (f"-{device.name}" if device is not None else "")
-    transport = MmioTransport(device, machine.ram, machine.slot_line(slot, name), machine.trace, name)
+    where = device, machine.ram, machine.slot_line(slot, name), machine.trace, name
+    if config is not None and config.probes:
+        from virtio.probes import ProbedTransport, chooser, chosen  # noqa: PLC0415  (start-up)
+
+        choose = chooser(config.entropy(f"probe {slot}"))
+        transport: MmioTransport = ProbedTransport(*where, kinds=chosen(config.probes), choose=choose)
+    else:
+        transport = MmioTransport(*where)
     machine.mount(slot, name, transport, SlotState(transport))
     return transport

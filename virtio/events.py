@@ -187,6 +187,21 @@ class ConfigChanged(Event):
 
 
 @dataclass(slots=True)
+class Probed(Event):
+    """The device did something rare on purpose, to see how the driver takes it: `name` is the probe's."""
+
+    kind: ClassVar[str] = "probe"
+
+    name: str
+    message: str
+    queue: int = -1
+
+    @property
+    def text(self) -> str:
+        return f"probe {self.name}: {self.message}"
+
+
+@dataclass(slots=True)
 class SpecViolation(Event):
     """The driver broke the specification. `rule` is the id, `section` its clause, `message` says it with the values.
 

@@ -69,7 +69,7 @@ class MmioTransport(QueueRegisters):
             names = name_features(model.device_id, model.features & NEVER_OFFERED)
             raise ValueError(f"{model.name} offers {names}, which the MMIO transport does not have")
         self.queues = [
-            Queue(i, memory, self, name=queue_name, size_max=model.queue_size_max, trace=trace, source=name)
+            self.queue_class(i, memory, self, name=queue_name, size_max=model.queue_size_max, trace=trace, source=name)
             for i, queue_name in enumerate(model.queue_names)
         ]
         model.queues, model.host, model.trace, model.source = self.queues, self, trace, name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from emu.regs import Reg, RegisterHandlers, reads, writes
 from emu.trace import Trace
@@ -25,6 +26,8 @@ AREAS: dict[Reg, tuple[str, int]] = {
 
 class QueueRegisters(RegisterHandlers):
     """Everything that QueueSel selects. What is written to a queue that is not there, or in use, is ignored."""
+
+    queue_class: ClassVar[type[Queue]] = Queue
 
     def __init__(self, name: str, trace: Trace) -> None:
         self.name = name

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from emu.bus import Bus, Region
 from emu.irq import Line
-from emu.memory import Ram
+from emu.memory import Memory, Ram
 from emu.regs import Reg
 from emu.trace import Event, Trace
 from virtio.device import Device
@@ -61,13 +62,21 @@ class Pair:
 
 
 def pair(
-    device: Device | None, *, ram_base: int = RAM_BASE, ram_size: int = 0x10_0000, name: str = "virtio0"
+    device: Device | None,
+    *,
+    ram_base: int = RAM_BASE,
+    ram_size: int = 0x10_0000,
+    name: str = "virtio0",
+    slot: Callable[[Device | None, Memory, Line, Trace, str], MmioTransport] = MmioTransport,
 ) -> Pair:
-    """`device` (None: an empty slot) at 0x10001000 of a bus of its own, with `ram_size` bytes of RAM."""
+    """`device` (None: an empty slot) at 0x10001000 of a bus of its own, with `ram_size` bytes of RAM.
+
+    `slot` makes the transport: a `ProbedTransport`, say.
+    """
     trace, irq, memory = Trace(), Line(), Ram(ram_base, ram_size)
     events: list[Event] = []
     trace.subscribe(events.append)
-    transport = MmioTransport(device, memory, irq, trace, name)
+    transport = slot(device, memory, irq, trace, name)
     bus = Bus(trace)
     port = bus.add(name, SLOT_BASE, SLOT_SIZE, transport, traced=True)
     return Pair(device, transport, bus, port, memory, irq, trace, events)

@@ -11,6 +11,7 @@ from virtio.sanitizer.chapters.identification import Identification
 from virtio.sanitizer.chapters.initialization import Initialization
 from virtio.sanitizer.chapters.interrupts import Interrupts
 from virtio.sanitizer.chapters.notifications import Notifications
+from virtio.sanitizer.chapters.probes import Probes
 from virtio.sanitizer.chapters.queues import Queues
 from virtio.sanitizer.chapters.reset import Reset
 from virtio.sanitizer.chapters.rings import Rings
@@ -19,5 +20,5 @@ from virtio.sanitizer.chapters.suspend import Suspend
 
 CHAPTERS: tuple[type[Chapter], ...] = (
     Identification, Reset, Features, Config, Initialization, Queues, Areas, Split, Rings, Notifications, Interrupts,
-    Block, Suspend,
+    Block, Suspend, Probes,
 )  # fmt: skip

@@ -8,6 +8,7 @@ from emu.trace import RegisterAccess
 from virtio.events import (
     ChainUsed,
     InterruptStatusChanged,
+    Probed,
     QueueConfigured,
     QueueNotified,
     RingWords,
@@ -23,15 +24,19 @@ PATIENCE = 20_000_000
 ANY = (*reads(), *writes())
 ENDS = events(StatusChanged, QueueConfigured)
 """When a queue's rings are left for good."""
+AVAIL_EVENT = "avail-event"
+"""The probe that puts garbage there."""
 USED_BUFFER = int(Interrupt.USED_BUFFER)
 
 
 class Notifications(Chapter):
     """`kicked`: avail.idx at the last kick, by queue. `late`: since when the device has been seen to find chains there
     that it asked to be told of and was not. `missed`: since when a chain lies returned without an interrupt.
+    `planted`: the queues where a probe put garbage in the place of avail_event.
     """
 
     def reset(self) -> None:
+        self.planted: set[int] = set()
         self.kicked: dict[int, int] = {}
         self.late: dict[int, tuple[int, RingWords]] = {}
         self.missed: dict[int, int] = {}
@@ -99,6 +104,26 @@ class Notifications(Chapter):
     def crossing_overdue(self, event: RegisterAccess) -> Iterator[About]:
         return self.overdue(event, event_idx=True)
 
+    @rule("evidx.ignore-used-flags-bit0", on=ENDS)
+    def ignore_used_flags(self, event: StatusChanged | QueueConfigured) -> Iterator[About]:
+        """Who lets used.flags keep it from kicking though there is an event index."""
+        if self.live and self.slot.has(Feature.EVENT_IDX):
+            for queue, words in self.left(event):
+                if words.used_flags > 0 and words.used_flags & UsedFlag.NO_NOTIFY and self.asked(queue, words):
+                    passed = f"avail.idx {words.avail_idx} passed avail_event {words.avail_event}"
+                    yield About(queue, f"queue {queue}: {passed}, used.flags is {words.used_flags}, and no kick came")
+
+    @rule("split.ignore-avail-event-no-evidx", on=ENDS)
+    def ignore_avail_event(self, event: StatusChanged | QueueConfigured) -> Iterator[About]:
+        """Who lets the garbage that a probe put there keep it from kicking."""
+        if self.live and not self.slot.has(Feature.EVENT_IDX):
+            for queue, words in self.left(event):
+                new = self.published(queue, words)
+                unpassed = (words.avail_idx - words.avail_event - 1) & 0xFFFF >= new
+                if queue in self.planted and unpassed and self.asked(queue, words):
+                    said = f"avail.idx {words.avail_idx} did not pass avail_event {words.avail_event}"
+                    yield About(queue, f"queue {queue}: {said}, without EVENT_IDX, and no kick came")
+
     @rule("split.no-kick-when-no-notify", on=events(QueueNotified))
     def no_kick_when_no_notify(self, event: QueueNotified) -> str | None:
         flags = RingWords(*event.ring).used_flags
@@ -135,8 +160,14 @@ class Notifications(Chapter):
         where = f"used_event is {words.used_event} while used.idx is {used}"
         return About(queue, f"queue {queue}: {where}: no interrupt came for a chain that was returned")
 
+    @follow(events(Probed))
+    def probed(self, event: Probed) -> None:
+        if event.name == AVAIL_EVENT:
+            self.planted.add(event.queue)
+
     @follow(events(QueueConfigured))
     def configured(self, event: QueueConfigured) -> None:
+        self.planted.discard(event.queue)
         self.kicked.pop(event.queue, None)
         self.late.pop(event.queue, None)
         self.missed.pop(event.queue, None)
