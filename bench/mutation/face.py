@@ -59,14 +59,17 @@ class TooMuch(Exception):
 
 
 class Face:
-    """The port and the memory that the driver gets. `accesses` lists what it did; `change` is made to one of them."""
+    """The port and the memory that a driver with queues of `size` gets. `accesses` lists what it did; `change` is made to one of them."""
 
-    def __init__(self, port: Port, memory: Memory, change: Change | None = None, before: list[Access] | None = None):
+    def __init__(
+        self, port: Port, memory: Memory, size: int, change: Change | None = None, before: list[Access] | None = None
+    ) -> None:
         self._port, self._memory = port, memory
         self._change = change
         self._before = before or []
         self._delayed: Callable[[], object] | None = None
         self.queues: list[SplitVirtqueue] = []
+        self._areas = {16 * size, 6 + 2 * size, 6 + 8 * size}
         self.accesses: list[Access] = []
 
     def load(self, offset: int, width: int) -> int:
@@ -97,7 +100,7 @@ class Face:
                  lambda: self._memory.get64(address))  # fmt: skip
 
     def write(self, address: int, data: bytes) -> None:
-        place = "buffer" if data.strip(b"\0") else "zeroes"
+        place = "ring" if not data.strip(b"\0") and len(data) in self._areas else "buffer"
         self._do(WRITE, place, len(data), lambda new: self._memory.write(address, new), data,
                  lambda: self._memory.read(address, len(data)))  # fmt: skip
 

@@ -53,7 +53,7 @@ def _of(access: Access, following: Access | None) -> Iterator[Mutation]:
         like = f"{how} {number}: {_like(access)}" + (f", {_like(following)}" if how == SWAP and following else "")
         return Mutation(Change(access.index, how, value), f"{how}: {access.text}{text}", like)
 
-    if access.of_register or (access.op == WRITE and not access.idle):
+    if access.of_register or (access.op == WRITE and not access.idle and access.place != "buffer"):
         yield mutation(DROP)
     if following is not None and _ordered(access, following):
         yield mutation(SWAP, text=f", then {following.text}")
@@ -64,6 +64,8 @@ def _of(access: Access, following: Access | None) -> Iterator[Mutation]:
         usual = VALUES[""] if access.of_register and not place.startswith("Config") else ()
         changes = READ_OTHERWISE.get(place, ()) if access.op == READ else VALUES.get(place, usual)
         given = {access.value}
+        if place == "desc.next" and access.value == 0:
+            changes = ()  # the last of its chain, where nobody looks at it
         for number, other in enumerate(changes):
             value = other(access.value) & (1 << 8 * access.width) - 1
             if value not in given:
