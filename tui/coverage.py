@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from emu.errors import InputError
 from tui.coverage_page import page
-from virtio.sanitizer.coverage import Report
+from tui.outputs import spare
+from virtio.sanitizer.coverage import Coverage, Report
+from virtio.sanitizer.findings import Finding
 from virtio.sanitizer.table import rules
 
 FORMAT, VERSION = "virtscope coverage", 1
@@ -65,28 +68,36 @@ def html(report: Report) -> str:
 
 
 class CoverageFile:
-    """The file that `--coverage` names; what an earlier run wrote there is kept and added to.
+    """The page that `--coverage` names; what an earlier run wrote there is kept. `coverage` is for the sanitizer.
 
     Raises InputError at once if it cannot be used, so that a long run does not end with a complaint. `inputs` are files
     that may not be written over.
     """
 
-    def __init__(self, path: str, inputs: Sequence[str] = ()) -> None:
-        self.path = path
-        for other in inputs:
-            if os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other):
-                raise InputError(f"{path}: --coverage would overwrite {other}, which this run reads")
-        exists = os.path.exists(path) and os.path.getsize(path) > 0
-        self.before = read_coverage(path) if exists else Report()
+    def __init__(self, args: argparse.Namespace, inputs: Sequence[str]) -> None:
+        self.coverage = Coverage()
+        self._args = args
+        self._path = path = args.coverage
+        spare(path, "--coverage", inputs)
+        self._before = read_coverage(path) if is_written(path) else Report()
         try:
             with open(path, "a", encoding="utf-8"):
                 pass
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}") from None
 
-    def add(self, report: Report) -> None:
-        """Write what was there and `report`. The file is whole at any time."""
-        write(self.path, self.before + report)
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Write the page with what came of this run."""
+        args = self._args
+        name = next((p for p in (getattr(args, n, None) for n in ("recording", "kernel", "image", "bios")) if p), "run")
+        what = os.path.basename(name)
+        report = self.coverage.report(what, findings, advice=args.advice, strict=args.pedantic)
+        write(self._path, self._before + report)
+
+
+def is_written(path: str) -> bool:
+    """Whether there is something in the file."""
+    return os.path.exists(path) and os.path.getsize(path) > 0
 
 
 def write(path: str, report: Report) -> None:
@@ -106,7 +117,7 @@ def write(path: str, report: Report) -> None:
 
 def merge(paths: Sequence[str], target: str) -> int:
     """`virtscope coverage A.html B.html -o ALL.html`; a target that is there is overwritten if it is a page of ours."""
-    if os.path.exists(target) and os.path.getsize(target) > 0:
+    if is_written(target):
         read_coverage(target)
     write(target, sum((read_coverage(path) for path in paths), Report()))
     return 0

@@ -1,4 +1,4 @@
-"""The coverage page: one file of HTML that needs no network, is readable in light and dark, and works without script."""
+"""The coverage page: one file of HTML without network, readable in light and dark, and without script too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STATES = {
     VIOLATED: ("✗", "violated", "broken in a run"),
     OBEYED: ("✓", "obeyed", "put to the test and obeyed"),
     MISSED: ("○", "never reached", "nothing put it to the test"),
-    OFF: ("–", "not asked for", "--advice or --pedantic would"),
+    OFF: ("◌", "not asked for", "--advice or --pedantic would"),
     ABSENT: ("·", "not judged", "there is no code for it"),
 }
 """A state's mark, its name, and what it means."""
@@ -97,7 +97,7 @@ def _lines(report: Report, data: str) -> Iterator[str]:
     reached = counts[VIOLATED] + counts[OBEYED]
     yield f"<h1>{reached} of {judged} rules for drivers were put to the test</h1>"
     yield f'<p class="soft">{len(rules())} rules in all. {_runs(report.runs)}</p>'
-    yield _bar(counts)
+    yield _bar({state: n for state, n in counts.items() if state != ABSENT})
     items = [_key(state, counts[state]) for state in STATES]
     yield f'<ul class="key">{"".join(items)}</ul>'
     yield _filter()
@@ -109,9 +109,9 @@ def _lines(report: Report, data: str) -> Iterator[str]:
 
 
 def _runs(runs: Sequence[str]) -> str:
-    named = "".join(f" <code>{escape(run)}</code>" for run in runs[:MOST_RUNS])
+    named = ", ".join(f"<code>{escape(run)}</code>" for run in runs[:MOST_RUNS])
     more = f" and {len(runs) - MOST_RUNS} more" if len(runs) > MOST_RUNS else ""
-    return f"{len(runs)} run{'s' * (len(runs) != 1)}:{named}{more}" if runs else "No runs."
+    return f"{len(runs)} run{'s' * (len(runs) != 1)}: {named}{more}." if runs else "No runs."
 
 
 def _counts(report: Report, these: list[Rule]) -> dict[str, int]:
@@ -128,7 +128,7 @@ def _bar(counts: dict[str, int]) -> str:
 
 def _key(state: str, count: int) -> str:
     mark, name, meaning = STATES[state]
-    return f'<li><span class="{state}"><b>{mark}</b> {count} {name}</span> <span class="soft">{meaning}</span></li>'
+    return f'<li><span class="{state}"><b>{mark}</b> {count} {name}:</span> <span class="soft">{meaning}</span></li>'
 
 
 def _filter() -> str:

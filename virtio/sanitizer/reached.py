@@ -32,7 +32,7 @@ WATCHED_WORDS = {"memory": "a load or store in a ring", "fence": "a fence", "ava
 
 
 def reached_by(rule: Rule) -> str:
-    """A sentence: what puts `rule` to the test. Of a rule that nobody judges, why not."""
+    """What puts `rule` to the test, to go on with after a colon. Of a rule that nobody judges, why not."""
     if not rule.implemented:
         return rule.why
     trigger = triggers()[rule.id]
@@ -50,7 +50,7 @@ def reached_by(rule: Rule) -> str:
     ]
     if any(not op and name in WATCHED_WORDS for op, name in trigger.keys):
         options.append("--watch rings")
-    return text[0].upper() + text[1:] + (f"; needs {' and '.join(options)}" if options else "") + "."
+    return text + (f"; needs {' and '.join(options)}" if options else "") + "."
 
 
 def _words(key: Key) -> str:
