@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bench.mutation.watching import Watcher
 from emu.memory import Memory
 from emu.regs import Port
 from virtio.drivers.queue import SplitVirtqueue
@@ -54,15 +55,41 @@ class Change:
     value: int = 0
 
 
+class Watched:
+    """Memory whose loads and stores `watcher` is told of."""
+
+    def __init__(self, memory: Memory, watcher: Watcher) -> None:
+        self.memory = memory
+        self._told = watcher.told
+
+    def read(self, address: int, size: int) -> bytes:
+        data = self.memory.read(address, size)
+        self._told(READ, address, data)
+        return data
+
+    def write(self, address: int, data: bytes) -> None:
+        self._told(WRITE, address, data)
+        self.memory.write(address, data)
+
+    def get(self, address: int, size: int) -> int:
+        return int.from_bytes(self.read(address, size), "little")
+
+    def put(self, address: int, size: int, value: int) -> None:
+        self.write(address, value.to_bytes(size, "little"))
+
+
 class TooMuch(Exception):
     """The driver does not come to an end."""
 
 
 class Face:
-    """The port and the memory that a driver with queues of `size` gets. `accesses` lists what it did; `change` is made to one of them."""
+    """The port and the memory that a driver with queues of `size` gets. `change` is made to one of its `accesses`.
+
+    `before` are those of the driver without the change.
+    """
 
     def __init__(
-        self, port: Port, memory: Memory, size: int, change: Change | None = None, before: list[Access] | None = None
+        self, port: Port, memory: Watched, size: int, change: Change | None = None, before: list[Access] | None = None
     ) -> None:
         self._port, self._memory = port, memory
         self._change = change
@@ -79,36 +106,39 @@ class Face:
         self._do(WRITE, register(offset), width, lambda new: self._port.store(offset, width, new), value)
 
     def get16(self, address: int) -> int:
-        return int(self._do(READ, self._place(address), 2, lambda: self._memory.get16(address)))
+        return int(self._do(READ, self._place(address), 2, lambda: self._memory.get(address, 2)))
 
     def get32(self, address: int) -> int:
-        return int(self._do(READ, self._place(address), 4, lambda: self._memory.get32(address)))
+        return int(self._do(READ, self._place(address), 4, lambda: self._memory.get(address, 4)))
 
     def get64(self, address: int) -> int:
-        return int(self._do(READ, self._place(address), 8, lambda: self._memory.get64(address)))
+        return int(self._do(READ, self._place(address), 8, lambda: self._memory.get(address, 8)))
 
     def put16(self, address: int, value: int) -> None:
-        self._do(WRITE, self._place(address), 2, lambda new: self._memory.put16(address, new), value,
-                 lambda: self._memory.get16(address))  # fmt: skip
+        self._do(WRITE, self._place(address), 2, lambda new: self._memory.put(address, 2, new), value,
+                 lambda: self._there(address, 2))  # fmt: skip
 
     def put32(self, address: int, value: int) -> None:
-        self._do(WRITE, self._place(address), 4, lambda new: self._memory.put32(address, new), value,
-                 lambda: self._memory.get32(address))  # fmt: skip
+        self._do(WRITE, self._place(address), 4, lambda new: self._memory.put(address, 4, new), value,
+                 lambda: self._there(address, 4))  # fmt: skip
 
     def put64(self, address: int, value: int) -> None:
-        self._do(WRITE, self._place(address), 8, lambda new: self._memory.put64(address, new), value,
-                 lambda: self._memory.get64(address))  # fmt: skip
+        self._do(WRITE, self._place(address), 8, lambda new: self._memory.put(address, 8, new), value,
+                 lambda: self._there(address, 8))  # fmt: skip
 
     def write(self, address: int, data: bytes) -> None:
         place = "ring" if not data.strip(b"\0") and len(data) in self._areas else "buffer"
         self._do(WRITE, place, len(data), lambda new: self._memory.write(address, new), data,
-                 lambda: self._memory.read(address, len(data)))  # fmt: skip
+                 lambda: self._memory.memory.read(address, len(data)))  # fmt: skip
 
     def read(self, address: int, size: int) -> bytes:
         return self._memory.read(address, size)
 
     def contains(self, address: int, size: int) -> bool:
-        return self._memory.contains(address, size)
+        return self._memory.memory.contains(address, size)
+
+    def _there(self, address: int, size: int) -> int:
+        return int.from_bytes(self._memory.memory.read(address, size), "little")
 
     def finish(self) -> None:
         """Make up for an access that waits for a next one."""
@@ -117,7 +147,12 @@ class Face:
             delayed()
 
     def _do(
-        self, op: str, place: str, width: int, act: Callable[..., Any], value: Any = None,
+        self,
+        op: str,
+        place: str,
+        width: int,
+        act: Callable[..., Any],
+        value: Any = None,
         there: Callable[[], Any] | None = None,
     ) -> Any:
         index = len(self.accesses)
@@ -157,7 +192,7 @@ class Face:
                 at = address - ring
                 if 0 <= at < 6 + entry * n:
                     return {0: f"{name}.flags", 2: f"{name}.idx", 4 + entry * n: event}.get(at, f"{name}.ring")
-        return f"table.{FIELDS[address % 16]}"
+        return f"table.{FIELDS.get(address % 16, address % 16)}"
 
 
 def register(offset: int) -> str:

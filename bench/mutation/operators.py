@@ -31,7 +31,7 @@ READ_OTHERWISE: dict[str, tuple[Callable[[int], int], ...]] = {
 
 @dataclass(frozen=True)
 class Mutation:
-    """A change and its words: `swap: W Status = 0x1, then R Status`; `like`: those that are the same but for addresses."""
+    """A change and its words: `swap: W Status = 0x1, then R Status`; `like` is one for all that are alike."""
 
     change: Change
     text: str

@@ -1,4 +1,4 @@
-"""What every mutant does: find the device, initialize it, several requests with their interrupts, a reset, and again."""
+"""What every mutant does: find the device, initialize it, requests with their interrupts, a reset, and again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from itertools import count
 from typing import Any
 
 from bench.mutation.edits import Classes, Edit, classes
-from bench.mutation.face import Access, Change, Face
+from bench.mutation.face import Access, Change, Face, Watched
+from bench.mutation.watching import Watcher, watch_rings
 from emu.memory import Memory
 from virtio.device import Device
 from virtio.devices.blk import Blk
@@ -24,6 +25,8 @@ from virtio.testing import Pair, pair
 SIZE = 8
 """Elements of a queue: the requests below go round the rings."""
 LIVES = 2
+LONG = 10_000_000
+"""Instructions that go by after a step: enough for whatever was still to be done."""
 PATIENCE = 3
 """How often a mutant looks for what does not come."""
 
@@ -47,29 +50,44 @@ CASES = [Case(device, on, on) for device in ("blk", "rng", "console") for on in 
 
 @dataclass
 class Outcome:
-    """The rules that were broken and with what words, and what the driver did."""
+    """The rules that were broken and with what words, what the driver did, and what its steps died of."""
 
     broken: dict[str, str]
     accesses: list[Access]
+    died: list[str]
 
 
-def run(case: Case, change: Change | None = None, before: list[Access] | None = None, edit: Edit | None = None) -> Outcome:
-    """The scenario with at most one mutation."""
+def run(
+    case: Case, change: Change | None = None, before: list[Access] | None = None, edit: Edit | None = None,
+    *, watched: bool = True,
+) -> Outcome:  # fmt: skip
+    """The scenario with at most one mutation; `watched`: with the memory of the rings watched, if that can be."""
     device = make(case.device)
     p = pair(device, name=f"virtio0-{case.device}")
-    sanitizer = Sanitizer(advice=True, strict=True)
+    sanitizer, watcher = Sanitizer(advice=True, strict=True), Watcher()
+    rings = watch_rings(p.trace, p.memory, watcher) if watched else None
     p.trace.subscribe(sanitizer)
-    face = Face(p.port, p.memory, SIZE, change, before)
+    face = Face(p.port, Watched(p.memory, watcher), SIZE, change, before)
+    clock = 0
+    died: list[str] = []
+    p.trace.now = lambda: clock + len(face.accesses)
     driver = drive(case, classes(edit), face, p)
     for life in range(LIVES):
         for step in steps(case, driver, device, p, life):
-            with suppress(Exception):  # whatever a mutant dies of, somebody starts it again
+            try:
                 step()
+            except Exception as error:  # whatever a mutant dies of, somebody starts it again
+                died.append(repr(error))
+            clock += LONG
+            if rings is not None:
+                rings.waits()
     for last in (face.finish, driver.transport.reset):  # type: ignore[attr-defined]
         with suppress(Exception):
             last()
+    if rings is not None:
+        rings.waits(ended=True)
     sanitizer.finish()
-    return Outcome({f.rule.id: f.message for f in sanitizer.findings}, face.accesses)
+    return Outcome({f.rule.id: f.message for f in sanitizer.findings}, face.accesses, died)
 
 
 def make(kind: str) -> Device:
