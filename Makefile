@@ -2,13 +2,14 @@
 # make test    set everything up and run the tests
 # make check   ruff, mypy --strict, import-linter
 # make guests  rebuild guests/bin (needs clang, lld and llvm from Debian)
+# make mutation  mutate the Python driver and count what the sanitizer names
 # make bench   measure; make test-slow: boot real firmware and fuzz for long
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check guests bench test-slow clean
+.PHONY: demo test check guests bench mutation test-slow clean
 
 $(VENV)/.run: pyproject.toml setup.py $(wildcard emu/native/*.[ch])
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +40,9 @@ test-slow: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
+
+mutation: $(VENV)/.dev
+	$(BIN)/python -m bench.mutation
 
 clean:
 	rm -rf $(VENV) guests/build

@@ -32,7 +32,7 @@ def recorded(event: Event) -> Site:
 
 
 class Check:
-    """A sanitizer with the options `advice`, `pedantic`, `findings` and `baseline` of `args`; call it with every event.
+    """A sanitizer with the options of `args` (`add_check_options`); call it with every event.
 
     `inputs` are files that may not be written over; `on_new(check, finding)` hears of each finding that is not known.
     `stopped`: a finding ended the run.
@@ -52,7 +52,15 @@ class Check:
         self._file = open_findings(self._path, [*inputs, *([args.baseline] if args.baseline else [])])
         self._on_new = on_new
         self.stopped = False
-        self._sanitizer = Sanitizer(self._found, advice=args.advice, strict=args.pedantic, site=site)
+        self._covered = None
+        if args.coverage:
+            from tui.coverage import CoverageFile  # noqa: PLC0415  (start-up)
+
+            self._covered = CoverageFile(args, [*inputs, *filter(None, (self._path, args.baseline))])
+        self._sanitizer = Sanitizer(
+            self._found, advice=args.advice, strict=args.pedantic, site=site,
+            coverage=None if self._covered is None else self._covered.coverage,
+        )  # fmt: skip
         self.observe: Callable[[Event], None] = self._sanitizer
         self.resumed = resumed
 
@@ -85,8 +93,10 @@ class Check:
         return len(self._sanitizer.findings) - len(self.new)
 
     def finish(self) -> None:
-        """There are no more events: judge what could not be judged before, and write the new findings."""
+        """There are no more events: judge what could not be judged before, and write `--findings` and `--coverage`."""
         self._sanitizer.finish()
+        if self._covered is not None:
+            self._covered.add(self._sanitizer.findings)
         if self._file is None:
             return
         if self._path.endswith(SARIF):
@@ -137,8 +147,9 @@ def watch(
 ) -> Check | None:
     """The check of a run, subscribed to its trace; with `--check=strict` the first violation or invariant halts it."""
     if args.check == OFF:
-        if args.findings or args.baseline:
-            raise InputError(f"--{'findings' if args.findings else 'baseline'} needs --check=report or strict")
+        for option in ("findings", "baseline", "coverage"):
+            if getattr(args, option):
+                raise InputError(f"--{option} needs --check=report or strict")
         return None
 
     def found(check: Check, finding: Finding) -> None:

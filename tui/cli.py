@@ -115,6 +115,7 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
     add("--pedantic", action="store_true", help="report what only the letter of the specification forbids, too")
     add("--findings", metavar="FILE.json|FILE.sarif", help="write the findings there")
     add("--baseline", metavar="FILE.json", help="accept the findings that --findings wrote there in an earlier run")
+    add("--coverage", metavar="FILE.html", help="add the rules that were put to the test to this page, or make it")
 
 
 def build_parser() -> Parser:
@@ -141,6 +142,9 @@ def build_parser() -> Parser:
     check.add_argument("recording", metavar="FILE.jsonl")
     check.add_argument("--json", action="store_true", help="print the findings as JSON")
     add_check_options(check)
+    coverage = commands.add_parser("coverage", help="add up the pages of several runs with --coverage")
+    coverage.add_argument("pages", nargs="+", metavar="FILE.html")
+    coverage.add_argument("-o", "--output", required=True, metavar="ALL.html", help="the page to write")
     rules = commands.add_parser("rules", help="print the table of rules for drivers")
     rules_as = rules.add_mutually_exclusive_group()
     rules_as.add_argument("--json", action="store_true", help="as JSON")
@@ -178,6 +182,10 @@ def dispatch(args: argparse.Namespace) -> int:
         from tui.check import check_recording  # noqa: PLC0415
 
         return check_recording(args)
+    if args.command == "coverage":
+        from tui.coverage import merge  # noqa: PLC0415
+
+        return merge(args.pages, args.output)
     if args.command == "rules":
         from tui.rules import print_rules  # noqa: PLC0415
 

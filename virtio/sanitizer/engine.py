@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import copy
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from emu.trace import Event, RegisterAccess, Site
 from virtio.events import SpecViolation, StatusChanged
@@ -15,6 +15,9 @@ from virtio.sanitizer.drawing import draw
 from virtio.sanitizer.findings import Finding, Findings
 from virtio.sanitizer.slot import Slot
 from virtio.sanitizer.table import ADVICE, DEVICE, find, rule_of
+
+if TYPE_CHECKING:
+    from virtio.sanitizer.coverage import Coverage
 
 PREFIX = "virtio"
 """Slots are called `virtio0` (nothing in it) or `virtio0-rng`."""
@@ -86,8 +89,9 @@ def parts(event: RegisterAccess) -> tuple[RegisterAccess, ...]:
 class Sanitizer:
     """Call it with every event. `findings` holds what was found; `on_finding(finding)` hears of each new one.
 
-    `advice`: report SHOULD rules too. `strict`: report what only a strict profile does. `site(event)` is what
-    is known of the instruction at an event's pc, from whoever knows the image; a recording has it already.
+    `advice`: report SHOULD rules too. `strict`: report what only a strict profile does. `coverage` is told of each
+    event that rules are asked about. `site(event)` is what is known of the instruction at an event's pc, from whoever
+    knows the image; a recording has it already.
     `resumed`: the first event is not the machine's first (a checkpoint): what the models judge is reported, the rest
     from a device's next reset on.
     """
@@ -98,12 +102,14 @@ class Sanitizer:
         *,
         advice: bool = False,
         strict: bool = False,
+        coverage: Coverage | None = None,
         site: Callable[[Event], Site] = lambda event: Site(event.where, event.insn, event.file),
     ) -> None:
         self.findings = Findings()
         self.on_finding = on_finding
         self.resumed = False
         self._advice, self._strict = advice, strict
+        self._coverage = coverage
         self._site = site
         self._watches: dict[str, Watch] = {}
         self._board: dict[str, Slot] = {}
@@ -154,6 +160,8 @@ class Sanitizer:
     def _ask(self, watch: Watch, keys: tuple[Key, ...], event: Event) -> None:
         if not watch.asks:
             return
+        if self._coverage is not None:
+            self._coverage.see(watch.slot, keys, event)
         for key in keys:
             for asked in watch.asked.get(key, ()):
                 answer = asked.judge(event)
