@@ -60,8 +60,8 @@ class UBoot:
 
     PROMPT = b"\r\n=> "
 
-    def __init__(self, boot: BootConfig, *devices: str, xlen: int = 64) -> None:
-        self.session = open_session(SessionConfig(boot, list(devices), xlen=xlen))
+    def __init__(self, boot: BootConfig, *devices: str, xlen: int = 64, watch_rings: bool = False) -> None:
+        self.session = open_session(SessionConfig(boot, list(devices), xlen=xlen, watch_rings=watch_rings))
         self.machine = self.session.machine
         self.console = self.machine.uart
         self.events: list[Event] = []

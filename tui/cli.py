@@ -86,6 +86,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--trace", nargs="?", const="", metavar="FILE.jsonl",
         help="print every access to the VirtIO slots, or record it (--trace=FILE)")  # fmt: skip
     add("--trace-board", action="store_true", help="trace UART, PLIC, CLINT and the rest too")
+    add("--watch", choices=("rings",), help="watch the memory of queues and their buffers too: slow, finds more")
     add("--script", metavar="FILE", help="type what FILE says: lines of expect TEXT, send TEXT, after TIME")
     add("--timeout", type=seconds, metavar="S", help="end after S seconds with exit code 124 (why: 5)")
     add("--save-at", nargs=2, metavar=("WHEN", "FILE"),
