@@ -7,17 +7,20 @@ from virtio.sanitizer.chapters.areas import Areas
 from virtio.sanitizer.chapters.blk import Block
 from virtio.sanitizer.chapters.config import Config
 from virtio.sanitizer.chapters.features import Features
+from virtio.sanitizer.chapters.fences import Fences
 from virtio.sanitizer.chapters.identification import Identification
 from virtio.sanitizer.chapters.initialization import Initialization
 from virtio.sanitizer.chapters.interrupts import Interrupts
+from virtio.sanitizer.chapters.memory import Memory
 from virtio.sanitizer.chapters.notifications import Notifications
 from virtio.sanitizer.chapters.queues import Queues
 from virtio.sanitizer.chapters.reset import Reset
 from virtio.sanitizer.chapters.rings import Rings
 from virtio.sanitizer.chapters.split import Split
 from virtio.sanitizer.chapters.suspend import Suspend
+from virtio.sanitizer.chapters.waiting import Waiting
 
 CHAPTERS: tuple[type[Chapter], ...] = (
     Identification, Reset, Features, Config, Initialization, Queues, Areas, Split, Rings, Notifications, Interrupts,
-    Block, Suspend,
+    Block, Suspend, Memory, Fences, Waiting,
 )  # fmt: skip
