@@ -22,7 +22,10 @@ MUSEUM = guest_path("museum/status-clears-bits-rv64")
 INVARIANT = guest_path("museum/queue-size-3-rv64")
 CLEAN = guest_path("rng-rv64")
 RNG = ("--device", "rng")
-ALL = sorted(path.relative_to(GUESTS).with_suffix("").as_posix() for path in GUESTS.rglob("*.elf"))
+NAMES = sorted(path.relative_to(GUESTS).with_suffix("").as_posix() for path in GUESTS.rglob("*.elf"))
+OTHERS = [name for name in NAMES if "museum" in name and "rv32" in name]
+"""Nothing is different in them."""
+ALL = [pytest.param(name, marks=[pytest.mark.slow] if name in OTHERS else []) for name in NAMES]
 
 
 @pytest.fixture
