@@ -14,7 +14,8 @@ class MachineConfig:
     `wall_clock`: guest time is the host's; otherwise it is a function of executed instructions.
     `trace_board`: publish the accesses to PLIC, CLINT, UART and the rest too. `semihosting`: answer its calls.
     `sstc`: the hart has `stimecmp`. `slow_extensions`: instructions of `emu.extensions` are done by the host instead of
-    being illegal; `announce_slow` names them in the device tree too. `tell` gets a line for a person.
+    being illegal; `announce_slow` names them in the device tree too. `tell` gets a line for a person. `watching`: the
+    hart has a watcher of memory.
     """
 
     xlen: int = 64
@@ -26,6 +27,7 @@ class MachineConfig:
     sstc: bool = True
     slow_extensions: bool = True
     announce_slow: bool = False
+    watching: bool = False
     tell: Callable[[str], object] = field(default=lambda text: None)
 
 

@@ -27,6 +27,7 @@ from unicorn.unicorn_const import (
     UC_MODE_RISCV64,
     UC_PROT_ALL,
 )
+from unicorn.unicorn_py3 import unicorn as binding
 from unicorn.unicorn_py3.unicorn import MMIO_READ_CFUNC, MMIO_WRITE_CFUNC, uclib
 
 from emu import hart_state, native
@@ -43,6 +44,7 @@ from emu.pace import BlockPace, CountPace, Pace
 from emu.probe import NOWHERE, find_core, find_counter
 from emu.snapshot import State
 from emu.traps import Cause, Irq, M, takes_interrupt
+from emu.watch import Watcher
 
 
 def _done(status: int) -> None:
@@ -53,16 +55,16 @@ def _done(status: int) -> None:
 class Hart:
     """One hart with `ram`, of `xlen` 32 or 64. `time` gives mtime in ticks to the `time` CSR.
 
-    `words` are those of the clock behind `time`, for whoever can do without Python.
+    `words` are those of the clock behind `time`. `watching`: it has a `watcher`, for which the engine counts.
     """
 
     constants: Any = rc
 
     def __init__(
-        self, ram: Ram, xlen: int, time: Callable[[], int] = lambda: 0, words: ClockWords | None = None
-    ) -> None:
-        self.ram = ram
-        self.xlen = xlen
+        self, ram: Ram, xlen: int, time: Callable[[], int] = lambda: 0, words: ClockWords | None = None,
+        watching: bool = False,
+    ) -> None:  # fmt: skip
+        self.ram, self.xlen = ram, xlen
         engine: Any = Uc  # its methods have no types
         self.uc: Any = engine(UC_ARCH_RISCV, UC_MODE_RISCV64 if xlen == 64 else UC_MODE_RISCV32)
         model = rc.UC_CPU_RISCV64_SIFIVE_U54 if xlen == 64 else rc.UC_CPU_RISCV32_SIFIVE_U34
@@ -70,7 +72,7 @@ class Hart:
         self._ram_address = ctypes.addressof(ctypes.c_char.from_buffer(ram.buffer))
         self.uc.mem_map_ptr(ram.base, ram.size, UC_PROT_ALL, ctypes.c_void_p(self._ram_address))
         self.core = find_core(self.uc, rc, UC_HOOK_INTR, xlen, ram)
-        self.pace = self._make_pace(words)
+        self.pace = self._make_pace(words, None if watching else native.load())
         self.exceptions = Exceptions(self.core, ram, Csrs(self.core, time), self._flush_tlb, self.pace.fetch)
         self.counters = Counters(self.core, self.exceptions.csrs, lambda: self.instructions, uclib)
         self._running = self._stop_requested = self._halted = self._entered = False
@@ -79,10 +81,10 @@ class Hart:
         self._failure: BaseException | None = None
         self._callbacks: list[Any] = []  # the engine holds their addresses only
         self._add_hooks()
+        self.watcher = Watcher(self.uc, binding, ram, self.pace.stop, self._fail) if watching else None
         ram.invalidate = self.invalidate
 
-    def _make_pace(self, words: ClockWords | None) -> Pace:
-        library = native.load()
+    def _make_pace(self, words: ClockWords | None, library: Any) -> Pace:
         if library is None:
             self.uc.hook_add(UC_HOOK_INTR, self._on_exception)
             return CountPace(self.core, self.ram, *find_counter(self.uc, self.ram))
@@ -96,9 +98,7 @@ class Hart:
         ):
             hook = ctypes.c_size_t()
             address, everywhere = ctypes.cast(callback, ctypes.c_void_p), (ctypes.c_uint64(1), ctypes.c_uint64(0))
-            status = uclib.uc_hook_add(uch, ctypes.byref(hook), kind, address, ctypes.byref(pace.state), *everywhere)
-            if status != UC_ERR_OK:
-                raise UcError(status)  # type: ignore[no-untyped-call]  # no types there
+            _done(uclib.uc_hook_add(uch, ctypes.byref(hook), kind, address, ctypes.byref(pace.state), *everywhere))
         return pace
 
     def _add_hooks(self) -> None:

@@ -58,6 +58,7 @@ class Machine:
     `between_slices` is called between two instructions where nothing is under way, and returns after how many it wants
     to be called again at the latest; `waiting`: the hart is in WFI then. `mounted` has name and state of each slot.
     `more_parts`: what else has a state that belongs to a checkpoint, by name.
+    `on_wait` is called when the hart has nothing to do but wait for an interrupt.
     """
 
     def __init__(self, config: MachineConfig) -> None:
@@ -65,13 +66,14 @@ class Machine:
         self.exit_code: int | None = None
         self.ram = Ram(RAM_BASE, config.ram_size)
         self.clock = WallClock() if config.wall_clock else VirtualClock(lambda: self.hart.instructions)
-        self.hart = Hart(self.ram, config.xlen, self.clock.read, self.clock.words)
+        self.hart = Hart(self.ram, config.xlen, self.clock.read, self.clock.words, config.watching)
         self.trace = Trace(lambda: self.hart.instructions, lambda: self.hart.pc)
         self.bus = Bus(self.trace)
         self.waits_for_input = self.waiting = False
         self.more_parts: dict[str, Stateful] = {}
         self.mounted: dict[int, tuple[str, Stateful | None]] = {}
         self.between_slices: Callable[[], int] = lambda: ENDLESS
+        self.on_wait: Callable[[], object] = lambda: None
         self._inbox: deque[Callable[[], object]] = deque()
         self._wake = threading.Event()
         self._on_reset: Callable[[], None] | None = None
@@ -263,6 +265,7 @@ class Machine:
         """The hart is in WFI. False if nothing can ever wake it."""
         if self.hart.interrupt_pending or self._inbox or self.exit_code is not None:
             return True
+        self.on_wait()
         self.uart.flush()
         seconds = self.clock.idle()
         if seconds == 0.0:

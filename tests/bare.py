@@ -68,9 +68,11 @@ def drop_to(priv: int) -> str:
 class Guest:
     """A hart with 1 MiB of RAM, a device of ours at 0x10000000, and a program at 0x80000000."""
 
+    watching = False
+
     def __init__(self, program: str, xlen: int) -> None:
         self.ram = Ram(BASE, 1 << 20)
-        self.hart = Hart(self.ram, xlen, time=lambda: 0x1_2345_6789)
+        self.hart = Hart(self.ram, xlen, time=lambda: 0x1_2345_6789, watching=self.watching)
         self.program = assemble(program, xlen)
         self.ram.write(BASE, self.program)
         self.trace = Trace(lambda: self.hart.instructions, lambda: self.hart.pc)

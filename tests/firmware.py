@@ -60,8 +60,11 @@ class UBoot:
 
     PROMPT = b"\r\n=> "
 
-    def __init__(self, boot: BootConfig, *devices: str, xlen: int = 64, probes: str = "") -> None:
-        self.session = open_session(SessionConfig(boot, list(devices), xlen=xlen, probes=probes))
+    def __init__(
+        self, boot: BootConfig, *devices: str, xlen: int = 64, probes: str = "", watch_rings: bool = False
+    ) -> None:
+        config = SessionConfig(boot, list(devices), xlen=xlen, probes=probes, watch_rings=watch_rings)
+        self.session = open_session(config)
         self.machine = self.session.machine
         self.console = self.machine.uart
         self.events: list[Event] = []

@@ -100,6 +100,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--trace-board", action="store_true", help="trace UART, PLIC, CLINT and the rest too")
     add("--probe", action=Probes, metavar="NAME[,NAME...]|all|list",
         help="have devices do what is rare, from --seed, and see how the driver takes it")  # fmt: skip
+    add("--watch", choices=("rings",), help="watch the memory of queues and their buffers too: slow, finds more")
     add("--script", metavar="FILE", help="type what FILE says: lines of expect TEXT, send TEXT, after TIME")
     add("--timeout", type=seconds, metavar="S", help="end after S seconds with exit code 124 (why: 5)")
     add("--save-at", nargs=2, metavar=("WHEN", "FILE"),

@@ -9,6 +9,7 @@ from rich.style import Style
 
 from emu.trace import Event, Notice, RegisterAccess, Unimplemented
 from virtio.events import InterruptStatusChanged, SpecViolation
+from virtio.watched import FenceExecuted, MemoryAccess
 
 Part = tuple[str, str]
 """Text and its style."""
@@ -22,10 +23,13 @@ def event_parts(event: Event, where: str) -> list[Part]:
         (f"{event.time:>{TIME_WIDTH},} ", "dim"),
         (f"{event.source:<{SOURCE_WIDTH}} ", "cyan"),
     ]
-    if isinstance(event, RegisterAccess):
+    if isinstance(event, RegisterAccess | MemoryAccess | FenceExecuted):
         place = f"{event.pc:x} {where}"
         parts.append((f"{place:<{WHERE_WIDTH}} ", "dim"))
-        return parts + access_parts(event.op.upper(), *event.shown, named=bool(event.name))
+        if isinstance(event, FenceExecuted):
+            return [*parts, (event.text, "bold")]
+        op = event.op.upper() if isinstance(event, RegisterAccess) else event.op
+        return parts + access_parts(op, *event.shown, named=bool(event.name))
     parts.append((" " * (WHERE_WIDTH + 1), ""))
     if isinstance(event, SpecViolation):
         parts.append((f"! {event.text}", "bold red"))
@@ -38,8 +42,8 @@ def event_parts(event: Event, where: str) -> list[Part]:
 
 
 def access_parts(op: str, register: str, value: str, meaning: str, *, named: bool) -> list[Part]:
-    """An access (`op` R or W): the register's name, its value, what it meant; red where no register is."""
-    parts = [(f"{op} ", "bold yellow" if op == "W" else "bold green"), (register, "bold"), (f" = {value}", "")]
+    """An access (`op` R or W; r or w: of memory): a register's name, its value, what it meant; red where none is."""
+    parts = [(f"{op} ", "bold yellow" if op in "Ww" else "bold green"), (register, "bold"), (f" = {value}", "")]
     return [*parts, (f"  {meaning}", "magenta" if named else "red")] if meaning else parts
 
 

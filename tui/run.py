@@ -55,6 +55,7 @@ def session_config(args: argparse.Namespace, interactive: bool) -> SessionConfig
         semihosting=args.semihosting,
         seed=args.seed,
         trace_board=args.trace_board,
+        watch_rings=args.watch == "rings",
         output=lambda data: write_all(1, data),
         tell=_ignore if args.trace == "" else _tell,  # the printed trace shows it by itself
         restore=args.restore or "",
@@ -136,6 +137,8 @@ def run(args: argparse.Namespace, *, why: bool = False) -> int:
             ended.append(128 + signal.SIGHUP)
         if saving is not None:
             saving.end()
+        if session.rings is not None:
+            _tell(session.rings.end(machine.hart.instructions))
         code = report(session, end, ended, args.timeout)
         if script is not None and script.waiting and end is not End.UNTIL:
             _tell(script.waiting)

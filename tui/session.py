@@ -19,6 +19,7 @@ from virtio.device import Device
 from virtio.mmio import MmioTransport
 from virtio.registers import VirtioMmio
 from virtio.slot_state import SlotState
+from virtio.watching import RingWatch
 
 DEFAULT_RAM = 256 << 20
 RNG_SEED_SIZE = 32
@@ -31,6 +32,7 @@ class SessionConfig:
     """`boot` says what to run, `devices` are the texts of `--device`, `ram_size` is in bytes.
 
     `seed`: what all randomness is made from; without it the host's own where time is the host's, else that of seed 0.
+    `watch_rings`: the memory of live queues is watched, which makes the machine slow.
     `tell` gets a line about the machine that a person should see. `restore`: the checkpoint to go on from, empty for
     none. What is None comes from it, or is 256 MiB, as the images say, and the virtual clock. `probes` is the text of
     `--probe`.
@@ -48,6 +50,7 @@ class SessionConfig:
     seed: int | None = None
     restore: str = ""
     probes: str = ""
+    watch_rings: bool = False
 
     def entropy(self, label: str) -> Callable[[int], bytes]:
         """Random bytes for whoever `label` is."""
@@ -69,6 +72,7 @@ class Session:
     files: ExitStack = field(default_factory=ExitStack)
     seed: int | None = None
     resumed: bool = False
+    rings: RingWatch | None = None
 
     @cached_property
     def sites(self) -> Sites:
@@ -117,6 +121,8 @@ def _open(config: SessionConfig, files: ExitStack) -> Session:
     saved, no_images = (open_checkpoint(config.restore) if config.restore else None), config.boot == BootConfig()
     if saved is not None:
         agree(config, saved)
+        if config.watch_rings:
+            raise InputError("--watch rings: not with --restore, what was done to the rings before is not known")
     devices = make_devices(config.devices, SLOTS, config.output, config.entropy, files)
     xlen = config.xlen or guess_xlen(config.boot) or 64
     ram_size = config.ram_size or DEFAULT_RAM
@@ -124,7 +130,7 @@ def _open(config: SessionConfig, files: ExitStack) -> Session:
         raise InputError(f"--ram {ram_size >> 20}M: an rv32 machine has at most 2G")
     board = MachineConfig(
         xlen, ram_size, config.output, bool(config.wall_clock), config.trace_board, config.semihosting,
-        tell=config.tell,
+        tell=config.tell, watching=config.watch_rings,
     )  # fmt: skip
     if saved is not None:
         board.sstc, board.slow_extensions = saved.sstc, saved.slow_extensions
@@ -148,7 +154,18 @@ def _open(config: SessionConfig, files: ExitStack) -> Session:
         boot.restart()
 
     machine.on_reset(restart)
-    return Session(machine, boot, transports, files, config.seed, saved is not None)
+    return Session(machine, boot, transports, files, config.seed, saved is not None,
+                   watch_rings(machine) if config.watch_rings else None)  # fmt: skip
+
+
+def watch_rings(machine: Machine) -> RingWatch:
+    """Have the queues of a machine that was made for it watched."""
+    hart, watcher = machine.hart, machine.hart.watcher
+    assert watcher is not None, "the machine was made without a watcher"
+    rings = RingWatch(machine.trace, machine.ram, watcher, hart.fetch)
+    machine.trace.subscribe(rings)
+    machine.on_wait = rings.waits
+    return rings
 
 
 def mount(machine: Machine, slot: int, device: Device | None, config: SessionConfig | None = None) -> MmioTransport:

@@ -122,6 +122,7 @@ def open_guest(
     seed: int | None = None,
     clock: str = "virtual",
     semihosting: bool = False,
+    watch: str = "",
 ) -> Guest:
     """What `virtscope run` makes of the same options: `image` is a file or the name of a guest of `virtscope get`,
 
@@ -142,7 +143,8 @@ def open_guest(
         raise ValueError(f"clock is virtual or wall, not {clock!r}")
     session = open_session(
         SessionConfig(
-            boot, list(devices), parse_ram(ram), args.xlen, clock == "wall", semihosting=semihosting, seed=seed
+            boot, list(devices), parse_ram(ram), args.xlen, clock == "wall", semihosting=semihosting, seed=seed,
+            watch_rings=watch == "rings",
         )
     )
     sanitizer = Sanitizer(site=lambda event: session.sites(event.pc))

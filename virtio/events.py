@@ -10,6 +10,7 @@ from typing import ClassVar, NamedTuple
 
 from emu.regs import show
 from emu.trace import Event, InterruptLine
+from virtio import watched  # noqa: F401  (registers its kinds of events)
 from virtio.spec import DeviceStatus, Interrupt
 
 Words = tuple[int, int, int, int, int, int]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from emu.trace import Event, RegisterAccess, Site
 from virtio.events import SpecViolation, said_before
+from virtio.watched import FenceExecuted, MemoryAccess
 
 LENGTH = 12
 """How many lines a finding shows."""
@@ -55,14 +56,17 @@ def _same(before: Event, event: Event) -> bool:
 
 def _place(event: Event, site: Callable[[Event], Site]) -> str:
     """`file.c:34` of an access; the function or the pc where there is no line."""
-    if not isinstance(event, RegisterAccess):
+    if not isinstance(event, RegisterAccess | MemoryAccess | FenceExecuted):
         return ""
     return site(event).where.rpartition(" ")[2] or f"{event.pc:#x}"
 
 
 def _phrase(event: Event, times: int) -> str:
     again = f" ({times} times)" if times > 1 else ""
-    if not isinstance(event, RegisterAccess):
+    if isinstance(event, FenceExecuted):
+        return f"{event.text}{again}"
+    if not isinstance(event, RegisterAccess | MemoryAccess):
         return f"· {event.text}{again}"
+    op = event.op.upper() if isinstance(event, RegisterAccess) else event.op
     register, value, meaning = event.shown
-    return f"{event.op.upper()} {register} = {value}" + (f"  {meaning}" if meaning else "") + again
+    return f"{op} {register} = {value}" + (f"  {meaning}" if meaning else "") + again

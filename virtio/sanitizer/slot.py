@@ -17,6 +17,7 @@ from virtio.events import (
     RingWords,
     StatusChanged,
 )
+from virtio.ring_layout import Areas
 from virtio.sanitizer.history import History
 from virtio.spec import DeviceId, Feature
 
@@ -52,6 +53,11 @@ class QueueState:
     taken: int = 0
     out: dict[int, ChainPopped] = field(default_factory=dict)
     returned: deque[ChainPopped] = field(default_factory=lambda: deque(maxlen=RETURNED))
+
+    @property
+    def areas(self) -> Areas:
+        """Where everything in it is."""
+        return Areas(max(self.size, 1), self.descriptor_area, self.driver_area, self.device_area)
 
     def stop(self) -> None:
         """Positions count from 0 again, and nothing is outstanding."""
