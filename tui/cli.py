@@ -132,7 +132,7 @@ def build_parser() -> Parser:
     run.add_argument("--check", choices=("report", "off", "strict"), default="report",
                      help="say what the driver did wrong: at the end, never, or at once, and stop there")  # fmt: skip
     add_check_options(run)
-    why.set_defaults(check="off", findings=None, baseline=None)
+    why.set_defaults(check="off", findings=None, baseline=None, coverage=None)
     get = commands.add_parser("get", help="fetch a guest for `run`: linux, u-boot, opensbi, small-linux")
     get.add_argument("names", nargs="+", metavar="NAME")
     get.add_argument("--refresh", action="store_true", help="fetch it again, if it is here")
