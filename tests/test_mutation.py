@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import pytest
 
 from bench.mutation.allowed import ALLOWED, known
@@ -15,7 +13,6 @@ from bench.mutation.score import UNKNOWN, mutants, share
 
 RNG = Case("rng", indirect=True, event_idx=True)
 CONSOLE = Case("console", indirect=False, event_idx=False)
-watched = pytest.mark.skipif(find_spec("virtio.watching") is None, reason="this virtscope cannot watch rings")
 
 
 def first(accesses: list[Access], text: str) -> int:
@@ -80,14 +77,12 @@ def test_a_mutant_is_allowed_by_its_words_and_its_case() -> None:
     assert known("blk", "change: W desc.len = 0x10 -> 0x11", ALLOWED) is None
 
 
-@watched
 def test_of_a_sample_of_mutants_nearly_all_are_named_and_the_rest_is_looked_into() -> None:
     found = list(mutants(RNG, every=9))
     assert [mutant.text for mutant in found if mutant.reason == UNKNOWN] == []
     assert share(found) > 0.9
 
 
-@watched
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.text)
 def test_of_all_mutants_that_are_not_allowed_95_percent_are_named(case: Case) -> None:

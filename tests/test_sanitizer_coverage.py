@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from virtio.devices.rng import Rng
+from virtio.probes import PROBES
 from virtio.registers import VirtioMmio
 from virtio.sanitizer.chapters import CHAPTERS
 from virtio.sanitizer.coverage import ABSENT, MISSED, OBEYED, OFF, VIOLATED, Coverage, Report
 from virtio.sanitizer.engine import Sanitizer
 from virtio.sanitizer.reached import reached_by
 from virtio.sanitizer.table import DEVICE, SANITIZER, Rule, rules
-from virtio.sanitizer.triggers import BY_MODELS, IN_CHAPTERS, triggers
+from virtio.sanitizer.triggers import BY_MODELS, IN_CHAPTERS, PROBE, triggers
 from virtio.spec import Feature, mask
 from virtio.testing import VERSION_1, Pair, RawQueue, driver_ok, negotiate, pair
 
@@ -49,6 +50,13 @@ def test_each_rule_that_is_judged_says_what_puts_it_to_the_test(rule: Rule) -> N
     sentence = reached_by(rule)
     assert sentence.endswith(".") and "of the kind" not in sentence, sentence
     assert len(sentence) < 140
+
+
+def test_rules_that_a_probe_is_for_are_reached_by_it_and_not_by_the_usual() -> None:
+    for rule in RULES.values():
+        if rule.probe and rule.by == SANITIZER:
+            assert "--probe " in reached_by(rule), rule.id
+    assert {name for trigger in triggers().values() for op, name in trigger.keys if op == PROBE} <= set(PROBES)
 
 
 def test_a_rule_that_nobody_judges_says_why() -> None:

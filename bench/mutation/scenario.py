@@ -61,7 +61,7 @@ def run(
     case: Case, change: Change | None = None, before: list[Access] | None = None, edit: Edit | None = None,
     *, watched: bool = True,
 ) -> Outcome:  # fmt: skip
-    """The scenario with at most one mutation; `watched`: with the memory of the rings watched, if that can be."""
+    """The scenario with at most one mutation; `watched`: with the memory of the rings watched."""
     device = make(case.device)
     p = pair(device, name=f"virtio0-{case.device}")
     sanitizer, watcher = Sanitizer(advice=True, strict=True), Watcher()

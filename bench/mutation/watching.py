@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
 
 from emu.memory import Ram
 from emu.trace import Trace
+from virtio.watching import RingWatch
 
 FENCE = 0x0FF0000F
 """`fence iorw, iorw`: the Python driver does one thing after the other."""
@@ -51,10 +49,8 @@ class Watcher:
             self._executed(0, 4)
 
 
-def watch_rings(trace: Trace, memory: Ram, watcher: Watcher) -> Any:
-    """A RingWatch that listens to `trace`, or None in a virtscope that cannot watch rings."""
-    if find_spec("virtio.watching") is None:
-        return None
-    rings = import_module("virtio.watching").RingWatch(trace, memory, watcher, lambda pc: FENCE)
+def watch_rings(trace: Trace, memory: Ram, watcher: Watcher) -> RingWatch:
+    """A RingWatch that listens to `trace`."""
+    rings = RingWatch(trace, memory, watcher, lambda pc: FENCE)
     trace.subscribe(rings)
     return rings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from virtio.sanitizer.chapter import Key
 from virtio.sanitizer.table import ADVICE, Rule
-from virtio.sanitizer.triggers import triggers
+from virtio.sanitizer.triggers import PROBE, triggers
 from virtio.spec import DeviceId, Feature
 
 WORDS = {
@@ -13,7 +13,8 @@ WORDS = {
     ("w", "Status=0"): "a reset", ("w", "QueueReady=0"): "a queue that is stopped by QueueReady = 0",
     ("w", "Status+FAILED"): "a driver that gives up and sets FAILED",
     ("w", "Status+SUSPEND"): "a driver that sets SUSPEND",
-    ("r", "Status+DEVICE_NEEDS_RESET"): "a driver that reads DEVICE_NEEDS_RESET in Status",
+    ("r", "Status+DEVICE_NEEDS_RESET"): "DEVICE_NEEDS_RESET in Status, as with --probe needs-reset",
+    ("", "features+refused"): "FEATURES_OK that the device refuses, as with --probe refuse-features",
     ("", "features"): "FEATURES_OK", ("", "pop"): "a chain that the device takes", ("", "notify"): "a kick",
     ("", "pop+NEXT"): "a chain of several descriptors that the device takes",
     ("", "pop+INDIRECT"): "a chain with an indirect table that the device takes",
@@ -23,7 +24,8 @@ WORDS = {
     ("", "pop@1"): "output that the device takes from queue 1", ("", "violation"): "a broken rule",
     ("", "used"): "a chain that the device returns", ("", "queue"): "a queue that becomes ready",
     ("", "status"): "a change of Status", ("", "ended"): "the end of the run",
-    ("", "config"): "a change of the configuration", ("", "interrupt"): "an interrupt",
+    ("", "config"): "a change of the configuration, as with --probe config-interrupt",
+    ("", "interrupt"): "an interrupt",
 }  # fmt: skip
 BESIDE = {("", "ended"), ("", "violation")}
 """What a rule is asked about beside what it is about."""
@@ -57,6 +59,8 @@ def _words(key: Key) -> str:
     op, name = key
     if key in WORDS:
         return WORDS[key]
+    if op == PROBE:
+        return f"--probe {name}"
     if op == "offered":
         return f"a device that offers {name}"
     if op:

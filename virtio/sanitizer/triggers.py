@@ -13,7 +13,7 @@ from functools import cache
 from emu.trace import Event, RegisterAccess
 from virtio.devices.blk import ID_SIZE
 from virtio.devices.disk import SECTOR
-from virtio.events import ChainPopped, FeaturesNegotiated
+from virtio.events import ChainPopped, FeaturesNegotiated, Probed
 from virtio.queue.chain import WRITE
 from virtio.registers import VirtioMmio
 from virtio.sanitizer.chapter import ALL, CONFIG_SPACE, Key
@@ -33,6 +33,9 @@ NEEDS_RESET = ("r", "Status+DEVICE_NEEDS_RESET")
 LONG_CHAIN, TABLE, EMPTY = ("", "pop+NEXT"), ("", "pop+INDIRECT"), ("r", VirtioMmio.DeviceID.name)
 SECTORS, FLUSH, GET_ID, RANGES = ("", "pop+sectors"), ("", "pop+FLUSH"), ("", "pop+GET_ID"), ("", "pop+ranges")
 """Requests to a disk, told by how much there is to read and to write: an event does not have their contents."""
+PROBE = "probe"
+"""What a device does on purpose under `--probe`; the name of a key is the probe's."""
+REFUSED = ("", "features+refused")
 RECEIVED, SENT = ("", "pop@0"), ("", "pop@1")
 STATUS_BITS = {"FAILED": 128, "SUSPEND": 16, "DEVICE_NEEDS_RESET": 64}
 OFFERED = (Feature.ACCESS_PLATFORM, Feature.ORDER_PLATFORM, Feature.SR_IOV, BlkFeature.RO)
@@ -108,7 +111,14 @@ IN_CHAPTERS: dict[str, Trigger] = {
     "mmio.magic-version-first": on(("r", VirtioMmio.MagicValue.name)),
     "mmio.devid-read-next": on(("r", VirtioMmio.Version.name)),
     "mmio.irq-ack-after": on(("r", VirtioMmio.InterruptStatus.name)),
-    "blk.writeback-read-after-features-ok": on(CONFIG_LOAD),
+    "blk.writeback-read-after-features-ok": on(CONFIG_LOAD), "blk.capacity-recheck": on(("", "config")),
+    "inv.kick-barrier": on(("", "available")), "feat.no-fail-on-unknown": on((PROBE, "unknown-feature")),
+    "feat.unusable-sets-failed": on((PROBE, "minimal-features")), "init.no-continue-after-failure": on(REFUSED),
+    "split.handle-spurious-irq": on((PROBE, "spurious-interrupt")),
+    "mmio.ignore-bad-magic": on((PROBE, "bad-magic")),
+    "mmio.ignore-bad-version": on((PROBE, "bad-version")), "evidx.ignore-used-flags-bit0": on((PROBE, "used-flags")),
+    "split.ignore-avail-event-no-evidx": on((PROBE, "avail-event")),
+    "mmio.irqstatus-ignore-undef": on((PROBE, "undefined-interrupt")),
 }  # fmt: skip
 """Rules of chapters that are asked at other times too."""
 
@@ -141,6 +151,10 @@ def details(device: DeviceId, event: Event) -> Iterator[Key]:
         yield from _of_chain(device, event)
     elif isinstance(event, FeaturesNegotiated):
         yield from (("offered", bit.name) for bit in OFFERED if event.offered >> bit & 1)
+        if not event.ok:
+            yield REFUSED
+    elif isinstance(event, Probed):
+        yield PROBE, event.name
 
 
 def _of_chain(device: DeviceId, chain: ChainPopped) -> Iterator[Key]:
