@@ -91,3 +91,9 @@ class Device(Saved):
 
     def on_reset(self) -> None:
         """The device was reset; queues are gone already."""
+
+
+class NoDevice(Device):
+    """What is in an empty slot (4.2.3.1.1): nothing that answers."""
+
+    device_id = DeviceId.NONE

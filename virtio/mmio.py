@@ -14,14 +14,14 @@ from virtio import status as device_status
 from virtio.accesses import misuse
 from virtio.config_space import ConfigSpace
 from virtio.describe import describe
-from virtio.device import Device
+from virtio.device import Device, NoDevice
 from virtio.events import ConfigChanged, FeaturesNegotiated, QueueNotified, StatusChanged
 from virtio.interrupt import Pending
 from virtio.queue.sample import waiting_heads
 from virtio.queue.split import Queue
 from virtio.queue_registers import QueueRegisters
 from virtio.registers import CONFIG, VirtioMmio
-from virtio.spec import MAGIC, VENDOR_ID, VERSION_MODERN, DeviceId, Feature, Interrupt, mask, name_features
+from virtio.spec import MAGIC, VENDOR_ID, VERSION_MODERN, Feature, Interrupt, mask, name_features
 from virtio.status import DRIVER_BITS, DRIVER_OK, FEATURES_OK, NEEDS_RESET
 
 ALL_ONES = 0xFFFFFFFF
@@ -35,12 +35,6 @@ NEVER_OFFERED = mask(
 """Features that MMIO does not have (2.2.2) or this transport does not do."""
 KNOWN_EMPTY = (VirtioMmio.MagicValue, VirtioMmio.Version, VirtioMmio.DeviceID, VirtioMmio.VendorID)
 """The registers of a slot without a device; everything else reads 0 there."""
-
-
-class NoDevice(Device):
-    """What is in an empty slot (4.2.3.1.1): nothing that answers."""
-
-    device_id = DeviceId.NONE
 
 
 class MmioTransport(QueueRegisters):

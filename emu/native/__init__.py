@@ -14,7 +14,7 @@ CORE_WORDS = {
     "mcounteren": "mcounteren", "scounteren": "scounteren", "priv": "priv",
 }  # fmt: skip
 """Words of `emu.core.Core` -> where the helper has their addresses."""
-ABSENT = "no native helper (no C compiler was found at installation): everything works, at about half the speed"
+ABSENT = "no native helper (no C compiler at installation, or an older build): everything works, at a quarter of the speed"
 
 
 EXCEPTION = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64)
@@ -74,7 +74,9 @@ def load() -> Any | None:
     built = sorted(Path(__file__).parent.glob("_helper*.so"))
     try:
         library = ctypes.CDLL(str(built[0]))
-    except (IndexError, OSError):
+        if library.vs_state_size() != ctypes.sizeof(State):  # built from older sources
+            return None
+    except (IndexError, OSError, AttributeError):
         return None
     for function, result in ((library.vs_break, ctypes.c_uint64), (library.vs_fetch, ctypes.c_uint32)):
         function.argtypes, function.restype = [ctypes.c_void_p, ctypes.c_uint64], result

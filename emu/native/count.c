@@ -58,3 +58,6 @@ uint64_t vs_break(struct state *s, uint64_t pc) {
     s->total = s->before + count(s, s->block, pc);
   return s->before = s->total;
 }
+
+/* Whether Python and this were built from the same sources. */
+uint64_t vs_state_size(void) { return sizeof(struct state); }
