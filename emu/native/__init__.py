@@ -14,7 +14,7 @@ CORE_WORDS = {
     "mcounteren": "mcounteren", "scounteren": "scounteren", "priv": "priv",
 }  # fmt: skip
 """Words of `emu.core.Core` -> where the helper has their addresses."""
-ABSENT = "no native helper (no C compiler at installation, or an old build): everything works, at a quarter of the speed"
+ABSENT = "no native helper (no C compiler at installation, or an old build): everything works, at a quarter the speed"
 
 
 EXCEPTION = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_uint64)
