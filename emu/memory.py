@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import struct
 from collections.abc import Callable
@@ -52,6 +53,8 @@ class Ram:
         self.base = base
         self.size = size
         self.buffer = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        with contextlib.suppress(AttributeError, OSError):  # a guest's memory is not for core dumps, and stays by itself
+            self.buffer.madvise(mmap.MADV_DONTDUMP)
         self.view = memoryview(self.buffer)
         self.invalidate: Callable[[int, int], None] | None = None
 

@@ -24,6 +24,8 @@ CSR_PROBES = {
     "PC": (0x80000124, 0x80000468), "PRIV": (1, 3),
 }  # fmt: skip
 """Two values for each, both kept by the core as they are or as it reads them back."""
+MARKS = tuple(0x3C3C0000 + 0x01010000 * i for i in range(8))
+"""What marks the registers, look by look."""
 LR_W_A0_A1 = 0x1005A52F
 JUMP_TO_SELF = 0x6F
 
@@ -35,10 +37,15 @@ class Probe:
         self.uc, self.rc, self.hook_intr, self.xlen, self.ram = uc, rc, hook_intr, xlen, ram
         self.word = xlen // 8
         self.peek = Peek()
-        first, second = self._marked_states(0x5A5A0000), self._marked_states(0x3C3C0000)
-        if len(first & second) != 1:  # what the first look found and the second did not was an old copy
+        found = self._marked_states(0x5A5A0000)
+        for mark in MARKS:  # what one look found and the next did not was an old copy, or memory that moved meanwhile
+            here = self._marked_states(mark)
+            if len(found & here) == 1:
+                break
+            found = found & here or here
+        else:
             raise UnknownUnicorn("the CPU state")
-        self.state = (first & second).pop()
+        self.state = (found & here).pop()
         self._set_gprs([0] * 31)
         self._at_fault = b""
 
