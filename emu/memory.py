@@ -53,7 +53,7 @@ class Ram:
         self.base = base
         self.size = size
         self.buffer = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        with contextlib.suppress(AttributeError, OSError):  # a guest's memory is not for core dumps, and stays by itself
+        with contextlib.suppress(AttributeError, OSError):  # not for core dumps, and so a mapping of its own
             self.buffer.madvise(mmap.MADV_DONTDUMP)
         self.view = memoryview(self.buffer)
         self.invalidate: Callable[[int, int], None] | None = None
