@@ -73,7 +73,6 @@ LOCAL uint32_t fetch(const struct state *s, uint64_t a);
 LOCAL uint64_t count(const struct state *s, uint64_t a, uint64_t end);
 LOCAL const uint8_t *make_inline(struct state *s, uint8_t *back, uint64_t address, uint32_t size, uint32_t n);
 LOCAL int has(const uint8_t *at, const char *bytes, size_t n);
-LOCAL int has64(const uint8_t *at, uint64_t value);
 LOCAL unsigned call(const uint8_t *at, const uint8_t **function);
 enum { STUB_SIZE = 4096, LIMIT_STUB = 64 }; /* where in the page the way to at_limit is; the one to check comes first */
 

@@ -22,7 +22,7 @@ _Static_assert(offsetof(struct state, limit) == LIMIT && offsetof(struct state, 
 
 LOCAL int has(const uint8_t *at, const char *bytes, size_t n) { return memcmp(at, bytes, n) == 0; }
 
-LOCAL int has64(const uint8_t *at, uint64_t value) { return memcmp(at, &value, 8) == 0; }
+static int has64(const uint8_t *at, uint64_t value) { return memcmp(at, &value, 8) == 0; }
 
 static int has32(const uint8_t *at, uint32_t value) { return memcmp(at, &value, 4) == 0; }
 
